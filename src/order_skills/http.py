@@ -1,0 +1,288 @@
+"""The only module that knows the HTTP library: one call to a store, its limits, its errors.
+
+Reads are tried again (connection errors, 429, 5xx; at most twice more, inside the budget);
+a request that writes is sent once, on a connection of its own, and an answer that does not
+prove what happened is reported as `Happened.UNKNOWN`. Redirects are never followed: the HTTP
+library would send the body and the key along.
+"""
+
+import random
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from http.cookiejar import CookieJar
+from typing import TYPE_CHECKING, Any, TypeGuard
+from urllib.parse import quote, urlsplit
+
+import anyio
+
+from order_skills import __version__, http_errors, strict_json
+from order_skills.errors import Code, Happened, StoreError
+
+if TYPE_CHECKING:
+    import httpx
+
+MAX_BODY_BYTES = 5_000_000
+MAX_RETRIES = 2
+# A first retry after up to half a second, a second after up to one: full jitter.
+BACKOFF_SECONDS = 0.5
+# A longer wait than this is the agent's to make, not ours: it would eat the call's budget.
+MAX_RETRY_AFTER_SECONDS = 20.0
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+
+Pause = Callable[[float], Awaitable[None]]
+
+
+def is_path_id(value: object) -> TypeGuard[str]:
+    """Whether value can stand in a path: the allow-list that keeps `..` and `/` out of a URL."""
+    return isinstance(value, str) and _ID.fullmatch(value) is not None and value not in (".", "..")
+
+
+@dataclass(frozen=True)
+class Deadlines:
+    """Seconds until a step is given up, and until a whole call is."""
+
+    connect: float = 5.0
+    write: float = 10.0
+    read: float = 30.0
+    # Hosts commonly give up on a tool call after 60 s; an answer must be there before.
+    call: float = 45.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the store answered: the status and the strictly parsed JSON body."""
+
+    status: int
+    json: object
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request: a path template whose `{names}` are filled with ids that pass the pattern.
+
+    `missing` is the code for a 404; `key` is False for the platform's public endpoints, which
+    must not be handed the store's key.
+    """
+
+    method: str
+    template: str
+    ids: Mapping[str, str] = field(default_factory=dict)
+    query: Sequence[tuple[str, str]] = ()
+    body: Mapping[str, object] | None = None
+    missing: Code = Code.ORDER_NOT_FOUND
+    key: bool = True
+
+    def path(self) -> str:
+        """The path with every id in its place.
+
+        Raises:
+            ValueError: an id does not pass the pattern, which no caller may let happen.
+        """
+        for name, value in self.ids.items():
+            if not is_path_id(value):
+                raise ValueError(f"{name} cannot stand in a path")
+        return self.template.format_map({k: quote(v, safe="") for k, v in self.ids.items()})
+
+
+class StoreClient:
+    """Calls to one store. Opens its connection pool at the first call and keeps it.
+
+    Args:
+        title: the store's name in errors, such as `Clawver`.
+        base_url: origin with the version path, https, or http on loopback.
+        key_headers: the headers that carry the key; never logged, never in a repr.
+        transport: another transport, for the embedded store.
+        trust_env: whether proxy variables of the environment are used.
+        pause: how to wait between attempts.
+        deadlines: how long a step and a call may take.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        base_url: str,
+        key_headers: Mapping[str, str],
+        *,
+        transport: "httpx.AsyncBaseTransport | None" = None,
+        trust_env: bool = False,
+        pause: Pause = anyio.sleep,
+        deadlines: Deadlines = Deadlines(),
+    ) -> None:
+        self.title = title
+        self._base_url = base_url.rstrip("/")
+        self._key_headers = dict(key_headers)
+        self._transport = transport
+        self._trust_env = trust_env
+        self._pause = pause
+        self._deadlines = deadlines
+        self._client: httpx.AsyncClient | None = None
+
+    def __repr__(self) -> str:
+        return f"StoreClient({self.title!r}, {self._base_url!r})"
+
+    async def read(self, call: Call) -> Answer:
+        """Send a request that only reads, trying again where that can help.
+
+        Raises:
+            StoreError: the last attempt's.
+            ValueError: the call is not a GET, so sending it again could repeat what it does.
+        """
+        if call.method != "GET":
+            raise ValueError("only a GET may be sent again")
+        with anyio.move_on_after(self._deadlines.call) as budget:
+            attempt = 0
+            while True:
+                try:
+                    return await self._attempt(self._pool(), call)
+                except StoreError as error:
+                    wait = self._wait_before_retry(error, attempt)
+                    # Waiting into the deadline would lose what the store said.
+                    if wait is None or anyio.current_time() + wait >= budget.deadline:
+                        raise
+                attempt += 1
+                await self._pause(wait)
+        raise http_errors.unavailable(self.title, "did not answer in time", Happened.NO)
+
+    async def write(self, call: Call) -> Answer:
+        """Send a request that changes something: one attempt, on a connection of its own.
+
+        Raises:
+            StoreError: with `happened` NO only where that is certain, else UNKNOWN.
+        """
+        async with self._fresh_client() as client:
+            with anyio.move_on_after(self._deadlines.call):
+                return await self._attempt(client, call)
+        raise http_errors.unavailable(self.title, "did not answer in time", Happened.UNKNOWN)
+
+    async def aclose(self) -> None:
+        """Close the connection pool, if one was opened."""
+        if self._client is not None:
+            client, self._client = self._client, None
+            await client.aclose()
+
+    def _wait_before_retry(self, error: StoreError, attempt: int) -> float | None:
+        if attempt >= MAX_RETRIES:
+            return None
+        if error.code not in (Code.STORE_UNAVAILABLE, Code.STORE_RATE_LIMITED):
+            return None
+        if error.retry_after is not None:
+            return error.retry_after if error.retry_after <= MAX_RETRY_AFTER_SECONDS else None
+        return random.uniform(0, BACKOFF_SECONDS * 2**attempt)
+
+    def _pool(self) -> "httpx.AsyncClient":
+        if self._client is None:
+            self._client = self._new_client()
+        return self._client
+
+    @asynccontextmanager
+    async def _fresh_client(self) -> "AsyncIterator[httpx.AsyncClient]":
+        # A kept connection may have been closed by the peer; a write on it would be in doubt.
+        if self._transport is not None:
+            yield self._pool()
+            return
+        async with self._new_client() as client:
+            yield client
+
+    def _new_client(self) -> "httpx.AsyncClient":
+        import httpx
+
+        limits = self._deadlines
+        return httpx.AsyncClient(
+            transport=self._transport,
+            trust_env=self._trust_env,
+            follow_redirects=False,
+            # The library reads the target of a redirect even when it does not follow it, and
+            # a hostile one makes it fail outside of its own errors.
+            event_hooks={"response": [_forget_location]},
+            cookies=_NoCookies(),
+            timeout=httpx.Timeout(
+                limits.call, connect=limits.connect, write=limits.write, read=limits.read
+            ),
+            headers={
+                "Accept": "application/json",
+                # A compressed body can grow a thousandfold in one read.
+                "Accept-Encoding": "identity",
+                # Some stores' front ends refuse a library's default name.
+                "User-Agent": f"order-skills/{__version__}",
+            },
+        )
+
+    async def _attempt(self, client: "httpx.AsyncClient", call: Call) -> Answer:
+        import httpx
+
+        # Also the answer to whether a byte may have left: only these prove that none did.
+        unsent = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+        writes = call.method != "GET"
+        happened = Happened.UNKNOWN if writes else Happened.NO
+        try:
+            async with client.stream(
+                call.method,
+                self._url(client, call),
+                json=call.body,
+                headers=self._key_headers if call.key else None,
+            ) as response:
+                if not 200 <= response.status_code < 300:
+                    raise http_errors.refused(
+                        self.title,
+                        response.status_code,
+                        response.headers,
+                        writes=writes,
+                        missing=call.missing,
+                    )
+                body = await self._body(response)
+            return Answer(response.status_code, strict_json.parse(body))
+        except unsent:
+            what = "could not be reached"
+            raise http_errors.unavailable(self.title, what, Happened.NO) from None
+        except (_BadBody, strict_json.BadJson) as problem:
+            raise http_errors.bad_answer(self.title, str(problem), happened) from None
+        except (httpx.TransportError, httpx.InvalidURL, OSError):
+            what = "broke the connection"
+            raise http_errors.unavailable(self.title, what, happened) from None
+
+    def _url(self, client: "httpx.AsyncClient", call: Call) -> "httpx.URL":
+        path = call.path()
+        url = client.build_request("GET", self._base_url + path, params=list(call.query)).url
+        # The library tidies paths (`/a/../b`); what is sent must be what was meant.
+        expected = urlsplit(self._base_url).path + path
+        if url.raw_path.split(b"?")[0].decode("ascii") != expected:
+            raise ValueError("the path changed while the URL was built")
+        return url
+
+    async def _body(self, response: "httpx.Response") -> bytes:
+        # Two lengths in one answer: which bytes are the body depends on who reads them.
+        if "transfer-encoding" in response.headers and "content-length" in response.headers:
+            raise _BadBody("its length is stated in two ways")
+        encoding = response.headers.get("content-encoding", "identity").strip().lower()
+        if encoding not in ("", "identity"):
+            raise _BadBody("it is compressed although that was not asked for")
+        chunks = bytearray()
+        async for chunk in response.aiter_raw():
+            chunks += chunk
+            if len(chunks) > MAX_BODY_BYTES:
+                raise _BadBody("it is larger than 5 MB")
+        return bytes(chunks)
+
+
+class _BadBody(Exception):
+    pass
+
+
+async def _forget_location(response: "httpx.Response") -> None:
+    response.headers.pop("location", None)
+
+
+class _NoCookies(CookieJar):
+    """Takes no cookie and gives none: one from one answer must not steer the next request.
+
+    The standard jar parses a cookie before its policy can refuse it, and warns on hostile ones.
+    """
+
+    def extract_cookies(self, response: Any, request: Any) -> None:
+        pass
+
+    def add_cookie_header(self, request: Any) -> None:
+        pass
