@@ -1,0 +1,159 @@
+"""What a store is to the rest: capabilities as data, and calls that answer our models.
+
+The tools and the refund rules read the same `Capabilities`, so what a platform cannot do is
+said in one place: its own file.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from order_skills.orders import (
+    Download,
+    Order,
+    OrderStatus,
+    Page,
+    PaymentStatus,
+    Product,
+    StoreRefund,
+)
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a platform's API can do. False means impossible, not merely unbuilt.
+
+    `statuses` are the order words its orders can have, so a filter by another one would
+    look like "no orders"; `page_limit` is how many orders one request can ask for.
+    `refundable_payment` are the payment words on which it takes a refund where it reports
+    one; `refundable_status` are its own order words on which it does where it does not.
+    """
+
+    platform: str
+    title: str
+    statuses: tuple[OrderStatus, ...]
+    page_limit: int
+    refunds: bool = False
+    refundable_payment: frozenset[PaymentStatus] = frozenset()
+    refundable_status: frozenset[str] = frozenset()
+    downloads: bool = False
+    variants: bool = False
+    receipts: bool = False
+    webhooks: bool = False
+
+
+@dataclass(frozen=True)
+class SentRefund:
+    """The store's answer to a refund: the order's refunds after it, None where not said."""
+
+    refunds: tuple[StoreRefund, ...] | None
+
+
+@dataclass(frozen=True)
+class CustomerLinks:
+    """An order and the customer's own download links that the store gives, by item id."""
+
+    order: Order
+    links: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class ReceiptItem:
+    """A line of a receipt. `download_token` opens the file without a key: a secret."""
+
+    item_id: str
+    name: str
+    quantity: int | None
+    total_minor: int | None
+    download_token: str | None
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What a customer got at the end of a checkout. `status_token` is a secret, too."""
+
+    checkout_id: str
+    order_id: str | None
+    currency: str
+    total_minor: int | None
+    items: tuple[ReceiptItem, ...]
+    status_token: str | None
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """An endpoint that the store notifies."""
+
+    webhook_id: str
+    url: str
+    events: tuple[str, ...]
+    active: bool | None
+
+
+class Store(Protocol):
+    """One configured store. Every method raises `StoreError` as `http` maps it.
+
+    `name` is the owner's name for it. `account` names platform, address and account, and is
+    the same in every process that talks to the same store: refunds are kept under it. A key is
+    no part of it, because keys are rotated.
+    """
+
+    name: str
+    account: str
+    capabilities: Capabilities
+
+    async def check(self) -> None:
+        """Prove with one reading request that the store answers to this key."""
+        ...
+
+    async def list_orders(self, *, status: str | None, limit: int, cursor: str | None) -> Page:
+        """One page of orders, newest first."""
+        ...
+
+    async def get_order(self, order_id: str) -> Order:
+        """The order as the store has it now, with items and refunds."""
+        ...
+
+    async def refund(self, order_id: str, amount_minor: int, reason: str) -> SentRefund:
+        """Send one refund. Never tried again; the error's `happened` says what is known."""
+        ...
+
+    async def download(self, order_id: str, item_id: str) -> Download:
+        """A link for the owner to a bought file, which expires."""
+        ...
+
+    async def customer_links(self, order_id: str) -> CustomerLinks:
+        """The order with the links that its customer may use, from it or from its receipt."""
+        ...
+
+    async def receipt(self, checkout_id: str) -> Receipt:
+        """The receipt of a checkout."""
+        ...
+
+    def status_link(self, order_id: str, token: str) -> str:
+        """The public page on which the customer follows the order."""
+        ...
+
+    def download_link(self, order_id: str, item_id: str, token: str) -> str:
+        """The public link from which the customer downloads an item."""
+        ...
+
+    async def product(self, product_id: str) -> Product:
+        """A product with its variants."""
+        ...
+
+    async def list_webhooks(self) -> tuple[Webhook, ...]:
+        """The endpoints that the store notifies."""
+        ...
+
+    async def create_webhook(self, url: str, events: tuple[str, ...], secret: str) -> Webhook:
+        """Register an endpoint; its deliveries are signed with the secret."""
+        ...
+
+    async def delete_webhook(self, webhook_id: str) -> None:
+        """Remove an endpoint."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close connections."""
+        ...
