@@ -1,0 +1,1 @@
+"""Everything that moves money: rules and intents (pure), the ledger, and the desk around them."""

@@ -1,0 +1,53 @@
+"""PURE: a refund as a person reads it before approving: everything that was bound to it."""
+
+from order_skills import money
+from order_skills.orders import Order
+from order_skills.refunds.amounts import remaining_minor
+from order_skills.refunds.intents import Intent
+from order_skills.text import mask_email
+
+
+def what_to_type(intent: Intent) -> str:
+    """The amount as shown, without its currency: `25.00`. Anything else approves nothing."""
+    return money.digits(intent.amount_minor, intent.currency)
+
+
+def lines(intent: Intent, order: Order | None) -> list[tuple[str, str]]:
+    """Label and value, in the order in which a person decides. `order`: as just read."""
+    found = [
+        ("Refund", intent.refund_id),
+        ("Store", intent.store),
+        ("Order", intent.request.order_id),
+        ("Amount", money.shown(intent.amount_minor, intent.currency)),
+        ("Reason", intent.request.reason),
+    ]
+    if order is not None:
+        found += _of_order(intent, order)
+    found += [("Needs you because", why) for why in intent.needs_person]
+    return found
+
+
+def _of_order(intent: Intent, order: Order) -> list[tuple[str, str]]:
+    wanted = intent.request.item_ids
+    items = [i for i in order.items or () if wanted is None or i.item_id in wanted]
+    label = "Items of the order" if wanted is None else "Items to refund"
+    pieces = intent.request.quantity
+    names = [
+        f"{item.name}{f' ({item.variant_name})' if item.variant_name else ''}"
+        f" x{pieces or item.quantity or 1}"
+        for item in items
+    ]
+    found = [(label, "; ".join(names) or "none said")]
+    if order.customer is not None and order.customer.email:
+        found.append(("Customer", mask_email(order.customer.email)))
+    found.append(("Order total", money.shown(order.total_minor, order.currency)))
+    left = remaining_minor(order, ())
+    if left is not None:
+        found.append(("Left before this", money.shown(left, order.currency)))
+    earlier = [
+        f"{money.shown(r.amount_minor, order.currency)}"
+        f"{f' on {r.created_at[:10]}' if r.created_at else ''}"
+        for r in order.refunds or ()
+    ]
+    found.append(("Earlier refunds", "; ".join(earlier) or "none"))
+    return found

@@ -1,0 +1,77 @@
+"""PURE: what an order's refunds say of one intent. A refund is ours by its marker or its id.
+
+An equal amount is no evidence: somebody may refund the same in the dashboard at that moment.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from order_skills.orders import StoreRefund
+from order_skills.refunds.amounts import markers
+from order_skills.refunds.intents import Intent
+
+
+@dataclass(frozen=True)
+class Made:
+    """The store made it. `duplicates`: it shows our marker more than once."""
+
+    refund: StoreRefund
+    duplicates: int = 0
+
+
+@dataclass(frozen=True)
+class Different:
+    """The store made one with our marker, or in answer to us, of another amount."""
+
+    refund: StoreRefund
+
+
+@dataclass(frozen=True)
+class Absent:
+    """The store's list of refunds does not hold it. No proof: the list may be stale."""
+
+
+@dataclass(frozen=True)
+class Unclear:
+    """Nothing can be concluded: there is no list, or one of several could be it."""
+
+
+Evidence = Made | Different | Absent | Unclear
+
+
+def read_back(intent: Intent, refunds: Sequence[StoreRefund] | None) -> Evidence:
+    """What reading the order says, some time after the request was sent."""
+    if refunds is None:
+        return Unclear()
+    ours = [r for r in refunds if r.refund_id and r.refund_id == intent.store_refund_id]
+    ours = ours or markers(refunds).get(intent.refund_id, [])
+    if ours:
+        return _judged(intent, ours)
+    fresh = [r for r in refunds if r.refund_id not in intent.baseline]
+    # A store that shows no reasons shows no markers either; what is new may be ours.
+    if any(r.reason is None and r.amount_minor == intent.amount_minor for r in fresh):
+        return Unclear()
+    return Absent()
+
+
+def answered(intent: Intent, refunds: Sequence[StoreRefund] | None) -> Evidence:
+    """What the store's own answer to our request says.
+
+    Beside the marker, one new refund without a reason is ours: the answer is about our request.
+    """
+    if refunds is None:
+        return Unclear()
+    if ours := markers(refunds).get(intent.refund_id):
+        return _judged(intent, ours)
+    fresh = [r for r in refunds if r.refund_id not in intent.baseline]
+    unnamed = [r for r in fresh if r.reason is None]
+    if len(fresh) == 1 and unnamed:
+        return _judged(intent, unnamed)
+    return Unclear()
+
+
+def _judged(intent: Intent, ours: Sequence[StoreRefund]) -> Evidence:
+    for refund in ours:
+        if refund.amount_minor != intent.amount_minor:
+            return Different(refund)
+    return Made(ours[0], duplicates=len(ours) - 1)

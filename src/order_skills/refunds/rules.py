@@ -1,0 +1,281 @@
+"""PURE: an order, our history, a request, a policy → what would be refunded and what forbids it.
+
+Nothing here touches the world. Every blocker is found, not only the first; none of them can be
+lifted by an approval. What needs a person is listed with its reason beside them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from order_skills.errors import Code
+from order_skills.orders import Order
+from order_skills.refunds import amounts
+from order_skills.refunds.case import Blocker, Case
+from order_skills.refunds.intents import (
+    ACTIVE,
+    COUNTED,
+    Intent,
+    Limits,
+    Request,
+    Spent,
+    State,
+)
+from order_skills.stores.base import Capabilities
+
+# A reworded request is measured against these. One that a person denied is among them, or an
+# agent could ask again in other words.
+_DUPLICATES = COUNTED | {State.PREPARED, State.DENIED}
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The owner's rules, as they hold for one store now.
+
+    `above_minor` is None for "always a person", else the sum of one order's refunds above which
+    a person must approve; `never` switches the person off, except where one is always needed.
+    """
+
+    never: bool = False
+    above_minor: int | None = None
+    limits: Limits = field(default_factory=Limits)
+    read_only: bool = False
+    frozen: bool = False
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the rules say. Amounts in minor units; None where they cannot be computed."""
+
+    currency: str
+    amount_minor: int | None = None
+    remaining_minor: int | None = None
+    blockers: tuple[Blocker, ...] = ()
+    needs_person: tuple[str, ...] = ()
+
+    @property
+    def allowed(self) -> bool:
+        """Whether nothing forbids it; a person may still have to approve."""
+        return not self.blockers
+
+
+def decide(
+    order: Order,
+    request: Request,
+    history: Sequence[Intent],
+    policy: Policy,
+    capabilities: Capabilities,
+    *,
+    spent: Spent,
+    strangers: frozenset[str] = frozenset(),
+    itself: str | None = None,
+) -> Decision:
+    """Whether this refund may be, what it would be, and whether a person is needed.
+
+    Args:
+        order: freshly read.
+        history: all our intents of this order.
+        spent: what the account refunded in the last 24 hours.
+        strangers: markers of ours on the order's refunds that this ledger does not know.
+        itself: the refund_id under decision, when it stands in the history already.
+    """
+    case = Case(order, request, [i for i in history if i.refund_id != itself])
+    _mode(case, policy)
+    _order_state(case, capabilities, strangers)
+    remaining = amounts.remaining_minor(order, case.history)
+    amount = amounts.amount_minor(case, remaining)
+    if amount is not None:
+        amounts.fits(case, amount, remaining)
+        _duplicates(case, amount)
+        _limits(case, amount, policy.limits, spent)
+    _in_progress(case)
+    _person(case, policy, amount)
+    return Decision(
+        currency=order.currency,
+        amount_minor=amount,
+        remaining_minor=remaining,
+        blockers=tuple(case.blockers),
+        needs_person=tuple(case.person),
+    )
+
+
+def _mode(case: Case, policy: Policy) -> None:
+    if policy.read_only:
+        case.block(
+            Code.READ_ONLY,
+            "this server only reads",
+            "tell the person that the owner switched refunds off here",
+        )
+    if policy.frozen:
+        case.block(
+            Code.FROZEN,
+            "the owner stopped all refunds",
+            "wait until the owner runs `order-skills refunds unfreeze`",
+        )
+
+
+def _order_state(case: Case, capabilities: Capabilities, strangers: frozenset[str]) -> None:
+    order, look = case.order, case.look
+    paid = order.payment_status
+    reported = order.payment_status_source == "reported"
+    if paid in ("pending", "failed", "partially_paid"):
+        case.block(
+            Code.NOT_PAID,
+            f"order {order.order_id} has payment status {paid}; there is nothing to give back",
+            f"tell the person that it is not paid; {look} shows it",
+        )
+    elif paid == "refunded":
+        case.block(
+            Code.NOTHING_LEFT,
+            f"order {order.order_id} is fully refunded already",
+            f"{look} shows its refunds; tell the person that it was refunded",
+        )
+    elif "unknown" in (paid, order.status) or paid == "disputed":
+        case.block(
+            Code.NOT_REFUNDABLE,
+            f"order {order.order_id} has order status {order.status} and payment status {paid}, "
+            "and money does not move on that",
+            "ask the owner to look at the order in the store",
+        )
+    elif not (
+        paid in capabilities.refundable_payment
+        if reported
+        else order.status_raw in capabilities.refundable_status
+    ):
+        case.block(
+            Code.NOT_REFUNDABLE,
+            f"{capabilities.title} takes no refund for an order with status {order.status}",
+            "ask the owner to refund it in the store's dashboard",
+        )
+    _refunds_agree(case, reported)
+    if strangers:
+        case.block(
+            Code.NOT_REFUNDABLE,
+            f"order {order.order_id} has a refund made by order-skills that this ledger "
+            "does not know",
+            "ask the owner to run `order-skills refunds reconcile`",
+        )
+
+
+def _refunds_agree(case: Case, reported: bool) -> None:
+    order = case.order
+    refunded = order.refunded_minor
+    if refunded is None:
+        if order.payment_status != "refunded":
+            case.block(
+                Code.NOT_REFUNDABLE,
+                f"the store does not say what was refunded of order {order.order_id}, so what "
+                "is left cannot be computed",
+                "ask the owner to look at the order in the store",
+            )
+        return
+    whole = refunded >= order.total_minor
+    agrees = {
+        "paid": refunded == 0,
+        "partially_refunded": refunded > 0 and not whole,
+        "refunded": whole,
+    }.get(order.payment_status, True)
+    if not agrees and (reported or order.payment_status != "paid"):
+        case.block(
+            Code.NOT_REFUNDABLE,
+            f"order {order.order_id} has payment status {order.payment_status} but refunds of "
+            f"{case.shown(refunded)} on a total of {case.shown(order.total_minor)}",
+            "ask the owner to look at the order in the store",
+        )
+
+
+def _duplicates(case: Case, amount: int) -> None:
+    if case.request.repeat_of is not None:
+        return
+    for intent in case.history:
+        if intent.state not in _DUPLICATES or intent.amount_minor != amount:
+            continue
+        ours, theirs = case.request.item_ids, intent.request.item_ids
+        if ours is not None and theirs is not None and not set(ours) & set(theirs):
+            continue
+        case.block(
+            Code.POSSIBLE_DUPLICATE,
+            f"a refund of {case.shown(amount)} on order {case.order.order_id} exists already: "
+            f"{intent.refund_id} ({intent.outcome})",
+            f'get_refund(refund_id="{intent.refund_id}"); only if the person wants a second one, '
+            f'refund_order with repeat_of="{intent.refund_id}"',
+        )
+        return
+
+
+def _limits(case: Case, amount: int, limits: Limits, spent: Spent) -> None:
+    found = over_limit(amount, limits, spent)
+    if found is not None:
+        name, allowed = found
+        limit = f"{allowed} refunds" if name.endswith("COUNT") else case.shown(allowed)
+        case.block(
+            Code.OVER_LIMIT,
+            f"the owner's limit {name} is {limit}, and {case.shown(amount)} would pass it",
+            "ask the owner; no approval lifts this limit",
+        )
+
+
+def over_limit(amount: int, limits: Limits, spent: Spent) -> tuple[str, int] | None:
+    """The first limit that one more refund of this amount would pass: its setting and value."""
+    table = (
+        ("ORDER_SKILLS_MAX_REFUND_MINOR", amount, limits.max_refund_minor),
+        (
+            "ORDER_SKILLS_DAILY_REFUND_MINOR",
+            spent.amount_minor + amount,
+            limits.daily_refund_minor,
+        ),
+        ("ORDER_SKILLS_DAILY_REFUND_COUNT", spent.count + 1, limits.daily_refund_count),
+    )
+    for name, value, allowed in table:
+        if allowed is not None and value > allowed:
+            return name, allowed
+    return None
+
+
+def _in_progress(case: Case) -> None:
+    for intent in case.history:
+        if intent.state in ACTIVE:
+            case.block(
+                Code.REFUND_IN_PROGRESS,
+                f"refund {intent.refund_id} of order {case.order.order_id} is {intent.outcome}",
+                f'get_refund(refund_id="{intent.refund_id}") until it is settled',
+            )
+            return
+
+
+def _person(case: Case, policy: Policy, amount: int | None) -> None:
+    order, request = case.order, case.request
+    known = {i.store_refund_id for i in case.history} - {None}
+    marked = amounts.markers(order.refunds)
+    ours = {id(r) for found in marked.values() for r in found}
+    elsewhere = [r for r in order.refunds or () if r.refund_id not in known and id(r) not in ours]
+    together = (
+        (order.refunded_minor or 0) + amounts.unseen_minor(order, case.history) + (amount or 0)
+    )
+    if policy.above_minor is not None:
+        if together > policy.above_minor:
+            case.person.append(
+                f"refunds of this order come to {case.shown(together)}, above the owner's "
+                f"{case.shown(policy.above_minor)}"
+            )
+    elif not policy.never:
+        case.person.append("the owner lets a person approve every refund")
+    if request.repeat_of is not None:
+        case.person.append(f"it repeats {request.repeat_of}")
+    if any(refund.amount_minor == amount for refund in elsewhere):
+        case.person.append("a refund of the same amount was made elsewhere")
+    if any(intent.state is State.NOT_APPLIED for intent in case.history):
+        case.person.append("an earlier refund of this order had to be settled by a person")
+    if request.item_ids is not None:
+        unlaid = [i for i in case.history if i.state in COUNTED and i.request.item_ids is None]
+        if elsewhere or unlaid:
+            case.person.append("an earlier refund cannot be laid to an item")
+        if not _adds_up(order):
+            case.person.append("the items do not add up to the order's total")
+
+
+def _adds_up(order: Order) -> bool:
+    totals = [item.total_minor for item in order.items or ()]
+    if any(total is None for total in totals):
+        return False
+    whole = order.total_minor if order.subtotal_minor is None else order.subtotal_minor
+    return sum(total for total in totals if total is not None) == whole == order.total_minor

@@ -1,0 +1,207 @@
+"""Sending one refund, at most once: claim it, POST it, write down what is known of it.
+
+The table of what an answer means is `_verdict`; its rows come from references/refund-safety.md.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+from order_skills.errors import AgentError, Code, Happened, Refusal, StoreError
+from order_skills.http import Deadlines
+from order_skills.orders import Order
+from order_skills.refunds import evidence
+from order_skills.refunds.async_ledger import AsyncLedger
+from order_skills.refunds.clock import Stopwatch
+from order_skills.refunds.intents import Intent, Limits, State
+from order_skills.refunds.ledger import (
+    Busy,
+    Change,
+    Claim,
+    Claimed,
+    Frozen,
+    Ledger,
+    Lost,
+    OverLimit,
+    Stale,
+)
+from order_skills.stores.base import Store
+
+logger = logging.getLogger(__name__)
+
+# Between the claim and the first byte: a process that was stopped for longer does not send.
+START_WITHIN_SECONDS = 10.0
+# When another process may take the send for lost: the call's own deadline and some grace.
+DEADLINE_SECONDS = Deadlines().call + START_WITHIN_SECONDS + 5.0
+
+# A no that a proxy's repetition, or a slow replica, could have caused: read back first.
+_DOUBTFUL_NO = frozenset({409, 422})
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Where the intent goes, and what is written down."""
+
+    state: State
+    change: Change
+
+
+async def claim(
+    ledger: AsyncLedger,
+    intent: Intent,
+    order: Order,
+    history: Sequence[Intent],
+    limits: Limits,
+) -> Claim:
+    """Try to make the intent ours to send; durable when it is.
+
+    Raises:
+        Refusal: LEDGER_UNAVAILABLE; nothing was sent.
+    """
+    baseline = tuple(r.refund_id for r in order.refunds or () if r.refund_id)
+    return await ledger.run(
+        lambda books: books.claim(
+            intent.refund_id,
+            owner=ledger.owner,
+            baseline=baseline,
+            deadline=books.now() + DEADLINE_SECONDS,
+            limits=limits,
+            must_be_approved=bool(intent.needs_person),
+            history=history,
+        )
+    )
+
+
+def not_claimed(claim: Claim) -> AgentError | None:
+    """Why a claim failed, as the error for who asked; None where another process was first."""
+    match claim:
+        case Claimed() | Lost():
+            return None
+        case Busy():
+            other = claim.intent
+            return Refusal(
+                Code.REFUND_IN_PROGRESS,
+                f"refund {other.refund_id} of the same order is {other.outcome}",
+                f'get_refund(refund_id="{other.refund_id}") until it is settled',
+            )
+        case OverLimit():
+            return Refusal(
+                Code.OVER_LIMIT,
+                f"the owner's limit {claim.limit} of {claim.allowed} would be passed",
+                "ask the owner; no approval lifts this limit",
+            )
+        case Frozen():
+            return stopped()
+        case Stale():
+            return Refusal(
+                Code.REFUND_IN_PROGRESS,
+                "another refund of the same order was made in the meantime",
+                "check_refund says what is left; then make the same call again if still wanted",
+            )
+    assert_never(claim)
+
+
+def stopped() -> Refusal:
+    """FROZEN, for whoever meets it."""
+    return Refusal(
+        Code.FROZEN,
+        "the owner stopped all refunds",
+        "wait until the owner runs `order-skills refunds unfreeze`",
+    )
+
+
+async def send(ledger: AsyncLedger, store: Store, intent: Intent, since_claim: Stopwatch) -> Intent:
+    """POST a claimed intent and write down what came of it. Must not be cancelled.
+
+    Returns the intent as it stands. A ledger that fails now leaves it SENDING, which the next
+    reading back settles.
+    """
+    ours = await ledger.run(lambda books: books.still_ours(intent.refund_id, intent.epoch))
+    if not ours or since_claim.seconds() > START_WITHIN_SECONDS:
+        # The machine slept, or another process took it for lost. Nothing was sent.
+        late = Change("desk", "this process was stopped before it could send", code="NOT_STARTED")
+        return await _record(ledger, intent, Verdict(State.NOT_SENT, late))
+    try:
+        sent = await store.refund(
+            intent.request.order_id, intent.amount_minor, f"{intent.request.reason} {intent.marker}"
+        )
+    except StoreError as error:
+        verdict = _refused(error)
+    else:
+        verdict = _confirmed(intent, evidence.answered(intent, sent.refunds))
+    return await _record(ledger, intent, verdict)
+
+
+def _refused(error: StoreError) -> Verdict:
+    facts: dict[str, str | int | None] = {"code": str(error.code), "status": error.status}
+    code = str(error.code)
+    if error.happened is Happened.UNKNOWN:
+        why = "the store's answer was lost or proves nothing"
+        if error.status in _DOUBTFUL_NO:
+            why = f"the store said no (HTTP {error.status}); being confirmed by reading back"
+        return Verdict(State.UNKNOWN, Change("desk", why, code=code, evidence=facts))
+    if error.code in (Code.STORE_UNAVAILABLE, Code.STORE_RATE_LIMITED):
+        return Verdict(State.NOT_SENT, Change("desk", error.message, code=code, evidence=facts))
+    why = f"the store refused it (HTTP {error.status})"
+    return Verdict(State.REJECTED, Change("desk", why, code=code, evidence=facts))
+
+
+def _confirmed(intent: Intent, found: evidence.Evidence) -> Verdict:
+    match found:
+        case evidence.Made():
+            return Verdict(State.SUCCEEDED, made(found, "desk", "the store's answer"))
+        case evidence.Different():
+            return Verdict(State.NEEDS_HUMAN, different(found, "desk"))
+    why = "the store said yes but did not show the refund"
+    return Verdict(State.UNKNOWN, Change("desk", why))
+
+
+def made(found: evidence.Made, who: str, source: str, *, late: bool = False) -> Change:
+    """What is written down for a refund that the store has."""
+    alarm = None
+    if found.duplicates:
+        alarm = f"DUPLICATE: the store shows this refund {found.duplicates + 1} times"
+    elif late:
+        alarm = "LATE: the store made it after it had been given up"
+    if alarm:
+        logger.error("refund alarm: %s", alarm)
+    return Change(
+        who,
+        f"confirmed by {source}",
+        store_refund_id=found.refund.refund_id,
+        processor_id=found.refund.processor_id,
+        settlement="created",
+        alarm=alarm,
+        evidence={"source": source, "amount_minor": found.refund.amount_minor},
+    )
+
+
+def different(found: evidence.Different, who: str) -> Change:
+    """What is written down for a refund with our marker and another amount."""
+    alarm = "AMOUNT: the store shows another amount than was asked"
+    logger.error("refund alarm: %s", alarm)
+    return Change(
+        who,
+        "the store made a refund of another amount than was asked",
+        alarm=alarm,
+        evidence={"amount_minor": found.refund.amount_minor},
+    )
+
+
+async def _record(ledger: AsyncLedger, intent: Intent, verdict: Verdict) -> Intent:
+    def work(books: Ledger) -> Intent:
+        moved = books.move(intent.refund_id, verdict.state, verdict.change, epoch=intent.epoch)
+        return moved or books.get(intent.refund_id) or intent
+
+    try:
+        return await ledger.run(work)
+    except Refusal:
+        # The one place where an outcome could be lost: say it where the owner looks.
+        logger.critical(
+            "ledger failed after refund %s was sent: it is %s (%s)",
+            intent.refund_id,
+            verdict.state,
+            verdict.change.why,
+        )
+        raise
