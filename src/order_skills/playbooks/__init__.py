@@ -1,0 +1,1 @@
+"""Guides for support work: pure functions over orders and products."""

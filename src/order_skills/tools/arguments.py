@@ -1,0 +1,118 @@
+"""Arguments: strict models, and their errors in our words, which never repeat a value.
+
+Strict means: a number in quotes, a boolean or a float is no amount, and an argument that the
+tool does not have is refused. The SDK's own reading would accept all of these.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from order_skills import money, text
+from order_skills.errors import Refusal, invalid
+
+ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$"
+
+
+class Arguments(BaseModel):
+    """Base of every tool's arguments."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+def _instant(value: str) -> str:
+    """Checks the form; `instant` reads it."""
+    instant(value)
+    return value
+
+
+def instant(value: str) -> datetime:
+    """A date (its first moment) or a date and time, as aware UTC; without a zone it is UTC.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if len(value) == len("2026-11-21"):
+        day = date.fromisoformat(value)
+        return datetime(day.year, day.month, day.day, tzinfo=UTC)
+    moment = datetime.fromisoformat(value)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+OrderId = Annotated[str, Field(pattern=ID_PATTERN, description="e.g. ord_abc123")]
+ItemId = Annotated[str, Field(pattern=ID_PATTERN, description="item_id from get_order")]
+CheckoutId = Annotated[str, Field(pattern=ID_PATTERN, description="The order's checkout_id")]
+RefundId = Annotated[str, Field(pattern=r"^rr_[0-9a-z]{4,32}$", description="e.g. rr_7f3k2m9a0b")]
+AmountMinor = Annotated[
+    int, Field(ge=1, le=money.MAX_MINOR, description="In minor units: 24.99 USD is 2499")
+]
+Instant = Annotated[str, AfterValidator(_instant), Field(max_length=40)]
+
+# pydantic's kind of error → our words. `{}` is filled from the error's context, which holds
+# the schema's bounds and never the value.
+_PROBLEMS: Mapping[str, str] = {
+    "missing": "is required",
+    "extra_forbidden": "is not an argument of this tool",
+    "int_type": "must be a whole number without quotes, decimals or true/false",
+    "int_from_float": "must be a whole number without decimals",
+    "int_parsing_size": "is too large",
+    "string_type": "must be text",
+    "bool_type": "must be true or false",
+    "list_type": "must be a list",
+    "dict_type": "must be an object",
+    "model_type": "must be an object",
+    "string_pattern_mismatch": "does not have the form of such an id",
+    "string_too_short": "must not be empty",
+    "string_too_long": "must have at most {max_length} characters",
+    "too_short": "must hold at least {min_length}",
+    "too_long": "must hold at most {max_length}",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "literal_error": "must be one of: {expected}",
+    "value_error": "must be a date (2026-11-21) or a time (2026-11-21T10:30:00Z)",
+}
+
+
+def read(model: type[Arguments], raw: Mapping[str, Any], tool: str) -> Arguments:
+    """The arguments, or the first thing that is wrong with them.
+
+    Raises:
+        Refusal: INVALID_ARGUMENT, naming the argument.
+    """
+    try:
+        return model.model_validate(dict(raw))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+    except (RecursionError, UnicodeError, ValueError):
+        # An integer of thousands of digits, or a nesting that no argument has.
+        raise refused("an argument", "cannot be read", model, tool) from None
+    kind, context = first["type"], first.get("ctx", {})
+    problem = _PROBLEMS.get(kind, "is not valid").format(**context)
+    raise refused(_name(first["loc"]), problem, model, tool)
+
+
+def refused(argument: str, problem: str, model: type[Arguments], tool: str) -> Refusal:
+    """INVALID_ARGUMENT with the arguments that the tool takes."""
+    taken = ", ".join(
+        name if field.is_required() else f"{name}?" for name, field in model.model_fields.items()
+    )
+    return invalid(argument, problem, f"call {tool} again; it takes {taken}")
+
+
+def exactly_one(tool: str, model: type[Arguments], **given: object) -> None:
+    """Refuses unless exactly one of these was given.
+
+    Raises:
+        Refusal: INVALID_ARGUMENT.
+    """
+    if sum(value is not None for value in given.values()) != 1:
+        names = ", ".join(given)
+        raise refused(names, "must be given as exactly one of them", model, tool)
+
+
+def _name(location: tuple[int | str, ...]) -> str:
+    # A name comes from the caller when it is one that the tool does not have.
+    return text.clean(".".join(str(part) for part in location), 64) or "an argument"

@@ -1,0 +1,33 @@
+"""Every tool there is, in the order in which agents see them."""
+
+from typing import Any
+
+from order_skills.settings import Settings
+from order_skills.stores.base import Store
+from order_skills.tools.declare import Effect, ToolSpec
+from order_skills.tools.downloads import GET_RECEIPT, RESEND_DOWNLOAD
+from order_skills.tools.reading import GET_ORDER, LIST_ORDERS
+from order_skills.tools.refunds import CHECK_REFUND, GET_REFUND, REFUND_ORDER
+from order_skills.tools.support import ORDER_REPORT, WRONG_SIZE_PLAYBOOK
+
+CATALOGUE: tuple[ToolSpec[Any], ...] = (
+    LIST_ORDERS,
+    GET_ORDER,
+    CHECK_REFUND,
+    REFUND_ORDER,
+    GET_REFUND,
+    RESEND_DOWNLOAD,
+    WRONG_SIZE_PLAYBOOK,
+    GET_RECEIPT,
+    ORDER_REPORT,
+)
+
+
+def listed(settings: Settings, stores: tuple[Store, ...]) -> tuple[ToolSpec[Any], ...]:
+    """The tools that these stores and this mode allow."""
+    return tuple(
+        spec
+        for spec in CATALOGUE
+        if any(spec.needs(store.capabilities) for store in stores)
+        and (spec.effect is Effect.READS or not settings.read_only)
+    )

@@ -1,0 +1,191 @@
+"""What a tool is, and the only bridge between our code and what an agent reads.
+
+A tool declares its effect, its strict arguments and its answer; from these follow its hints,
+its schemas, whether this mode lists it, and that nothing but our own errors reaches an agent.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.tools import Tool
+from mcp.types import CallToolResult, InputRequiredResult, TextContent, ToolAnnotations
+from pydantic import BaseModel, PrivateAttr, create_model
+
+from order_skills.errors import AgentError, Code, StoreError
+from order_skills.stores.base import Capabilities, Store
+from order_skills.tools import arguments, rendering, schemas
+from order_skills.tools.arguments import Arguments
+
+if TYPE_CHECKING:
+    from order_skills.workspace import Workspace
+
+logger = logging.getLogger(__name__)
+
+A = TypeVar("A", bound=Arguments)
+
+
+class Effect(Enum):
+    """What a call can do. What is not classified does not exist: the field has no default."""
+
+    READS = "reads"
+    CHANGES = "changes"
+    MOVES_MONEY = "moves money"
+
+
+@dataclass(frozen=True)
+class ToolCall:
+    """What a tool's function is given beside its arguments."""
+
+    workspace: "Workspace"
+    store: Store
+    context: Context[Any, Any]
+
+    async def progress(self, done: int, total: int) -> None:
+        """Tell a host that asked for it how far the call is."""
+        await self.context.report_progress(done, total)
+
+
+@dataclass(frozen=True)
+class ToolSpec(Generic[A]):
+    """A tool. `needs` says which stores can serve it; `run` does the work.
+
+    `repeatable`: whether calling it again with the same arguments changes nothing more.
+    """
+
+    name: str
+    title: str
+    description: str
+    effect: Effect
+    arguments: type[A]
+    answer: type[BaseModel]
+    run: Callable[[ToolCall, A], Awaitable[BaseModel]]
+    needs: Callable[[Capabilities], bool] = field(default=lambda _: True)
+    repeatable: bool = True
+
+    def hints(self) -> ToolAnnotations:
+        """All four hints, always. Reading a store is open world: its data is not ours."""
+        return ToolAnnotations(
+            read_only_hint=self.effect is Effect.READS,
+            destructive_hint=self.effect is Effect.MOVES_MONEY,
+            idempotent_hint=self.repeatable,
+            open_world_hint=True,
+        )
+
+
+class ErrorAnswer(Exception):
+    """An answer that is an error and still carries its structure: a refund that was rejected."""
+
+    def __init__(self, error: AgentError, answer: BaseModel) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.answer = answer
+
+
+class AskHost(Exception):
+    """The tool needs something of the host before it can answer; the host repeats the call."""
+
+    def __init__(self, request: InputRequiredResult) -> None:
+        super().__init__("input required")
+        self.request = request
+
+
+class DeclaredTool(Tool):
+    """A tool of the SDK whose reading of arguments, errors and answers are ours."""
+
+    _spec: ToolSpec[Any] = PrivateAttr()
+    _arguments: type[Arguments] = PrivateAttr()
+    _workspace: "Workspace" = PrivateAttr()
+
+    @classmethod
+    def declare(cls, spec: ToolSpec[Any], workspace: "Workspace") -> "DeclaredTool":
+        """The tool as this workspace's stores and mode have it."""
+        stores = [s for s in workspace.stores.values() if spec.needs(s.capabilities)]
+        statuses = {word: None for s in stores for word in s.capabilities.statuses}
+        model = _with_store(spec.arguments, tuple(workspace.stores))
+        tool = cls.from_function(
+            _never_called,
+            name=spec.name,
+            title=spec.title,
+            description=spec.description,
+            annotations=spec.hints(),
+            structured_output=False,
+        )
+        tool.parameters = schemas.of_arguments(model, {"status": statuses})
+        tool.fn_metadata.output_schema = schemas.of_answer(
+            spec.answer, sandbox=workspace.settings.sandbox
+        )
+        assert isinstance(tool, DeclaredTool)
+        tool._spec, tool._arguments, tool._workspace = spec, model, workspace
+        return tool
+
+    async def run(
+        self, arguments_given: dict[str, Any], context: Any, convert_result: bool = False
+    ) -> CallToolResult | InputRequiredResult:
+        """One call, from raw arguments to the result; never raises but for cancellation."""
+        spec, workspace = self._spec, self._workspace
+        try:
+            given = arguments.read(self._arguments, arguments_given, spec.name)
+            store = workspace.store_of(getattr(given, "store", None))
+            if not spec.needs(store.capabilities):
+                raise workspace.not_supported(spec.name, store)
+            answer = await spec.run(ToolCall(workspace, store, context), given)
+        except AskHost as asked:
+            return asked.request
+        except ErrorAnswer as error:
+            return _error(error.error, self._structure(error.answer))
+        except AgentError as error:
+            return _error(error)
+        except Exception as error:
+            # The text of an unexpected error may hold anything; only its kind is written down.
+            logger.error("%s failed unexpectedly: %s", spec.name, type(error).__name__)
+            logger.debug("%s", spec.name, exc_info=error)
+            return _error(_internal(spec))
+        structure = self._structure(answer)
+        return CallToolResult(
+            content=[TextContent(type="text", text=rendering.render(structure))],
+            structured_content=structure,
+        )
+
+    def _structure(self, answer: BaseModel) -> dict[str, Any]:
+        fields = answer.model_dump(mode="json", exclude_none=True)
+        return {"sandbox": True, **fields} if self._workspace.settings.sandbox else fields
+
+
+def _with_store(model: type[Arguments], names: tuple[str, ...]) -> type[Arguments]:
+    """The arguments with a required `store`, if there are several to choose from."""
+    if len(names) == 1:
+        return model
+    choice: Any = Literal[names]
+    return create_model(model.__name__, __base__=model, store=(choice, ...))
+
+
+async def _never_called() -> None:
+    """Stands where the SDK wants a function; `DeclaredTool.run` does the work."""
+
+
+def error_result(error: AgentError) -> CallToolResult:
+    """An error as an agent reads it: its text begins with the code."""
+    return _error(error)
+
+
+def _error(error: AgentError, structure: Mapping[str, Any] | None = None) -> CallToolResult:
+    return CallToolResult(
+        content=[TextContent(type="text", text=str(error))],
+        structured_content=None if structure is None else dict(structure),
+        is_error=True,
+    )
+
+
+def _internal(spec: ToolSpec[Any]) -> AgentError:
+    next_step = "tell the owner; order-skills wrote the kind of error to its log"
+    if spec.effect is not Effect.READS:
+        next_step = "do not repeat it; ask get_refund or get_order what happened, tell the owner"
+    return StoreError(
+        Code.STORE_BAD_ANSWER,
+        f"{spec.name} met something it does not know how to read",
+        next_step,
+    )

@@ -1,0 +1,207 @@
+"""resend_download and get_receipt: links to what was bought."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from order_skills.answers import Answer
+from order_skills.errors import Code, Refusal, StoreError
+from order_skills.orders import Download, Item, Order
+from order_skills.tools.arguments import Arguments, CheckoutId, ItemId, OrderId
+from order_skills.tools.declare import Effect, ToolCall, ToolSpec
+
+# The payment words on which a customer has a right to the file.
+_ENTITLED = ("paid", "partially_refunded")
+
+
+class ResendDownloadArguments(Arguments):
+    """What resend_download takes."""
+
+    order_id: OrderId
+    item_id: Annotated[ItemId | None, Field(description="Absent: every digital item")] = None
+    audience: Annotated[
+        Literal["owner", "customer"],
+        Field(description="owner: expires soon. customer: the customer's own public link"),
+    ] = "owner"
+
+
+class Link(Answer):
+    """A link to a bought file."""
+
+    item_id: str
+    file_name: str | None = None
+    url: str
+    expires_at: str | None = None
+    size_bytes: int | None = None
+
+
+class Skipped(Answer):
+    """An item without a link, and why."""
+
+    item_id: str
+    reason: str
+
+
+class ResendDownloadAnswer(Answer):
+    """What resend_download answers."""
+
+    order_id: str
+    links: list[Link]
+    skipped: list[Skipped]
+
+
+async def resend_download(call: ToolCall, given: ResendDownloadArguments) -> ResendDownloadAnswer:
+    """Fresh links for the digital items of an order."""
+    if given.audience == "customer":
+        found = await call.store.customer_links(given.order_id)
+        order, items, skipped = found.order, *_digital(found.order, given.item_id)
+        links = []
+        for item in items:
+            if (url := found.links.get(item.item_id)) is None:
+                reason = 'the store gave no token for the customer; use audience="owner"'
+                skipped.append(Skipped(item_id=item.item_id, reason=reason))
+            else:
+                links.append(Link(item_id=item.item_id, url=url))
+    else:
+        order = await call.store.get_order(given.order_id)
+        items, skipped = _digital(order, given.item_id)
+        links = await _owner_links(call, order, items, skipped)
+    return ResendDownloadAnswer(order_id=order.order_id, links=links, skipped=skipped)
+
+
+async def _owner_links(
+    call: ToolCall, order: Order, items: list[Item], skipped: list[Skipped]
+) -> list[Link]:
+    links = []
+    for item in items:
+        try:
+            download = await call.store.download(order.order_id, item.item_id)
+        except StoreError as error:
+            if len(items) == 1:
+                raise
+            skipped.append(Skipped(item_id=item.item_id, reason=str(error)))
+        else:
+            links.append(_link(download))
+    return links
+
+
+def _link(download: Download) -> Link:
+    return Link(**download.model_dump())
+
+
+def _digital(order: Order, item_id: str | None) -> tuple[list[Item], list[Skipped]]:
+    """The items to link, and those that are no files.
+
+    Raises:
+        Refusal: NOT_PAID, ITEM_NOT_FOUND or NOT_DIGITAL.
+    """
+    look = f'get_order(order_id="{order.order_id}")'
+    if order.payment_status not in _ENTITLED:
+        raise Refusal(
+            Code.NOT_PAID,
+            f"order {order.order_id} has payment status {order.payment_status}; "
+            "a link would give the file away",
+            f"{look} shows the payment; ask the owner if the customer should have it anyway",
+        )
+    wanted = [i for i in order.items or () if item_id in (None, i.item_id)]
+    if not wanted and item_id is not None:
+        raise Refusal(
+            Code.ITEM_NOT_FOUND,
+            f"order {order.order_id} has no item {item_id}",
+            f"{look} lists its items",
+        )
+    digital = [item for item in wanted if item.type == "digital"]
+    if not digital:
+        which = f"item {item_id}" if item_id else "no item of the order"
+        verb = "is not" if item_id else "is"
+        raise Refusal(
+            Code.NOT_DIGITAL,
+            f"{which} {verb} a download in order {order.order_id}",
+            f"{look} shows the items and where a parcel is",
+        )
+    others = [i for i in wanted if i.type != "digital"]
+    return digital, [Skipped(item_id=i.item_id, reason="not a download") for i in others]
+
+
+class GetReceiptArguments(Arguments):
+    """What get_receipt takes."""
+
+    checkout_id: CheckoutId
+
+
+class ReceiptLine(Answer):
+    """A line of a receipt."""
+
+    item_id: str
+    name: str
+    quantity: int | None = None
+    total_minor: int | None = None
+    download_url: str | None = None
+
+
+class GetReceiptAnswer(Answer):
+    """What get_receipt answers."""
+
+    checkout_id: str
+    order_id: str | None = None
+    currency: str
+    total_minor: int | None = None
+    items: list[ReceiptLine]
+    status_url: str | None = None
+
+
+async def get_receipt(call: ToolCall, given: GetReceiptArguments) -> GetReceiptAnswer:
+    """The receipt of a checkout, with links in place of its tokens."""
+    receipt = await call.store.receipt(given.checkout_id)
+    order_id = receipt.order_id
+    return GetReceiptAnswer(
+        checkout_id=receipt.checkout_id,
+        order_id=order_id,
+        currency=receipt.currency,
+        total_minor=receipt.total_minor,
+        items=[
+            ReceiptLine(
+                item_id=item.item_id,
+                name=item.name,
+                quantity=item.quantity,
+                total_minor=item.total_minor,
+                download_url=call.store.download_link(order_id, item.item_id, item.download_token)
+                if order_id and item.download_token
+                else None,
+            )
+            for item in receipt.items
+        ],
+        status_url=call.store.status_link(order_id, receipt.status_token)
+        if order_id and receipt.status_token
+        else None,
+    )
+
+
+RESEND_DOWNLOAD = ToolSpec(
+    name="resend_download",
+    title="Make download links",
+    description=(
+        "Make fresh download links for the digital items of a paid order. Links open without a "
+        "login: give them to the order's customer only, and treat an owner link as secret. "
+        "Nothing is sent to anybody. Printed items: get_order shows their tracking."
+    ),
+    effect=Effect.READS,
+    arguments=ResendDownloadArguments,
+    answer=ResendDownloadAnswer,
+    run=resend_download,
+    needs=lambda store: store.downloads,
+)
+GET_RECEIPT = ToolSpec(
+    name="get_receipt",
+    title="Get a receipt",
+    description=(
+        "Read the receipt of a checkout: its items, the customer's own download links and the "
+        "public link on which the customer follows the order. Use resend_download when only an "
+        "order_id is known."
+    ),
+    effect=Effect.READS,
+    arguments=GetReceiptArguments,
+    answer=GetReceiptAnswer,
+    run=get_receipt,
+    needs=lambda store: store.receipts,
+)

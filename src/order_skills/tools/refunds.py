@@ -1,0 +1,241 @@
+"""check_refund, refund_order and get_refund."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from order_skills import text
+from order_skills.answers import Answer
+from order_skills.errors import AgentError, Code
+from order_skills.orders import Order
+from order_skills.refunds.amounts import MARKER
+from order_skills.refunds.intents import Intent, Request, State
+from order_skills.refunds.rules import Decision
+from order_skills.tools import approval, arguments
+from order_skills.tools.arguments import AmountMinor, Arguments, ItemId, OrderId, RefundId
+from order_skills.tools.declare import Effect, ToolCall, ToolSpec
+from order_skills.tools.refund_answers import RefundAnswer, answer
+
+REASON_CAP = 200
+
+ItemIds = Annotated[
+    list[ItemId], Field(min_length=1, max_length=50, description="Refund these items' totals")
+]
+Quantity = Annotated[
+    int, Field(ge=1, le=10_000, description="That many pieces of the one item in item_ids")
+]
+
+
+def _plain_reason(value: str) -> str:
+    """The reason without what nobody can see, and without anything that looks like our marker."""
+    cleaned = text.clean(MARKER.sub("", value), REASON_CAP).strip()
+    if not any(c.isalnum() for c in cleaned):
+        raise ValueError("empty")
+    return cleaned
+
+
+class CheckRefundArguments(Arguments):
+    """What check_refund takes."""
+
+    order_id: OrderId
+    amount_minor: AmountMinor | None = None
+    item_ids: ItemIds | None = None
+    quantity: Quantity | None = None
+
+
+class BlockerAnswer(Answer):
+    """Why a refund may not be."""
+
+    code: str
+    message: str
+
+
+class EarlierRefund(Answer):
+    """A refund of the order: in the store, or ours."""
+
+    refund_id: str
+    amount_minor: int
+    outcome: str | None = None
+    created_at: str | None = None
+
+
+class CheckRefundAnswer(Answer):
+    """What check_refund answers."""
+
+    order_id: str
+    allowed: bool
+    currency: str
+    amount_minor: int | None = None
+    remaining_minor: int | None = None
+    blockers: list[BlockerAnswer]
+    needs_approval: bool
+    earlier_refunds: list[EarlierRefund]
+
+
+async def check_refund(call: ToolCall, given: CheckRefundArguments) -> CheckRefundAnswer:
+    """What a refund would be, and what stands against it; nothing is sent."""
+    if given.amount_minor is not None and given.item_ids is not None:
+        raise arguments.refused(
+            "amount_minor, item_ids",
+            "exclude each other; give one of them, or neither for all that is left",
+            CheckRefundArguments,
+            "check_refund",
+        )
+    _check_quantity(CheckRefundArguments, "check_refund", given.item_ids, given.quantity)
+    order = await call.store.get_order(given.order_id)
+    request = Request(
+        order_id=given.order_id,
+        reason="check",
+        amount_minor=given.amount_minor,
+        item_ids=None if given.item_ids is None else tuple(given.item_ids),
+        quantity=given.quantity,
+    )
+    decision = await call.workspace.desk.check(call.store, order, request)
+    return _checked(order, decision, await _history(call, order))
+
+
+async def _history(call: ToolCall, order: Order) -> tuple[Intent, ...]:
+    try:
+        return await call.workspace.desk.history(call.store, order.order_id)
+    except AgentError as error:
+        if error.code is not Code.LEDGER_UNAVAILABLE:
+            raise
+        return ()
+
+
+def _checked(order: Order, decision: Decision, history: tuple[Intent, ...]) -> CheckRefundAnswer:
+    ours = {intent.store_refund_id: intent for intent in history if intent.store_refund_id}
+    earlier = [
+        EarlierRefund(
+            refund_id=ours[r.refund_id].refund_id if r.refund_id in ours else r.refund_id or "-",
+            amount_minor=r.amount_minor,
+            outcome="refunded",
+            created_at=r.created_at,
+        )
+        for r in order.refunds or ()
+    ]
+    shown = {r.refund_id for r in order.refunds or ()}
+    earlier += [
+        EarlierRefund(
+            refund_id=intent.refund_id, amount_minor=intent.amount_minor, outcome=intent.outcome
+        )
+        for intent in history
+        if intent.store_refund_id not in shown and intent.outcome not in ("expired", "not_sent")
+    ]
+    return CheckRefundAnswer(
+        order_id=order.order_id,
+        allowed=decision.allowed,
+        currency=decision.currency,
+        amount_minor=decision.amount_minor,
+        remaining_minor=decision.remaining_minor,
+        blockers=[BlockerAnswer(code=b.code, message=b.message) for b in decision.blockers],
+        needs_approval=bool(decision.needs_person),
+        earlier_refunds=earlier,
+    )
+
+
+class RefundOrderArguments(Arguments):
+    """What refund_order takes."""
+
+    order_id: OrderId
+    reason: Annotated[
+        str,
+        AfterValidator(_plain_reason),
+        Field(min_length=1, max_length=REASON_CAP, description="For the owner and the store"),
+    ]
+    amount_minor: AmountMinor | None = None
+    item_ids: ItemIds | None = None
+    full: Annotated[Literal[True] | None, Field(description="All that is left")] = None
+    quantity: Quantity | None = None
+    repeat_of: Annotated[
+        RefundId | None, Field(description="Only for a second equal refund, wanted by a person")
+    ] = None
+
+
+async def refund_order(call: ToolCall, given: RefundOrderArguments) -> RefundAnswer:
+    """Refund, or ask a person to approve it, or answer with the same refund made before."""
+    arguments.exactly_one(
+        "refund_order",
+        RefundOrderArguments,
+        amount_minor=given.amount_minor,
+        item_ids=given.item_ids,
+        full=given.full,
+    )
+    _check_quantity(RefundOrderArguments, "refund_order", given.item_ids, given.quantity)
+    request = Request(
+        order_id=given.order_id,
+        reason=given.reason,
+        amount_minor=given.amount_minor,
+        item_ids=None if given.item_ids is None else tuple(given.item_ids),
+        quantity=given.quantity,
+        repeat_of=given.repeat_of,
+    )
+    handled = await call.workspace.desk.refund(call.store, request)
+    if handled.intent.state is State.PREPARED:
+        handled = await approval.ask_in_host(call, handled)
+    return answer(call, handled)
+
+
+def _check_quantity(
+    model: type[Arguments], tool: str, item_ids: list[str] | None, quantity: int | None
+) -> None:
+    if quantity is not None and (item_ids is None or len(item_ids) != 1):
+        problem = "goes with exactly one item in item_ids"
+        raise arguments.refused("quantity", problem, model, tool)
+    if item_ids is not None and len(set(item_ids)) != len(item_ids):
+        raise arguments.refused("item_ids", "must not name an item twice", model, tool)
+
+
+class GetRefundArguments(Arguments):
+    """What get_refund takes."""
+
+    refund_id: RefundId
+
+
+async def get_refund(call: ToolCall, given: GetRefundArguments) -> RefundAnswer:
+    """A refund by its id, brought up to date."""
+    return answer(call, await call.workspace.desk.get(given.refund_id))
+
+
+CHECK_REFUND = ToolSpec(
+    name="check_refund",
+    title="Check a refund",
+    description=(
+        "Say what a refund would be and what stands against it, without making one: the amount, "
+        "what is left, earlier refunds, whether a person must approve. With neither amount_minor "
+        "nor item_ids: all that is left. refund_order makes the refund."
+    ),
+    effect=Effect.READS,
+    arguments=CheckRefundArguments,
+    answer=CheckRefundAnswer,
+    run=check_refund,
+    needs=lambda store: store.refunds,
+)
+REFUND_ORDER = ToolSpec(
+    name="refund_order",
+    title="Refund an order",
+    description=(
+        "Refund an order: exactly one of amount_minor, item_ids or full. It cannot be undone; "
+        "the money goes back the way it was paid in 1-5 business days. A person may have to "
+        "approve it first; you cannot. Calling again with the same arguments never refunds "
+        "twice: it answers how the first one stands. When the outcome is unknown, ask get_refund."
+    ),
+    effect=Effect.MOVES_MONEY,
+    arguments=RefundOrderArguments,
+    answer=RefundAnswer,
+    run=refund_order,
+    needs=lambda store: store.refunds,
+)
+GET_REFUND = ToolSpec(
+    name="get_refund",
+    title="Get a refund",
+    description=(
+        "Say how a refund made here stands now, by the refund_id that refund_order gave. "
+        "check_refund lists all refunds of an order."
+    ),
+    effect=Effect.READS,
+    arguments=GetRefundArguments,
+    answer=RefundAnswer,
+    run=get_refund,
+    needs=lambda store: store.refunds,
+)

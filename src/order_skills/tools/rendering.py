@@ -1,0 +1,71 @@
+"""An answer as text: the same facts as its structure, in fewer tokens.
+
+Fields stand as `name: value`, a list of objects as a table with one heading. An amount keeps
+its minor units and gains the form that people read: `total_minor: 2499 (24.99 USD)`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from order_skills import money
+
+_INDENT = "  "
+
+
+def render(answer: Mapping[str, Any]) -> str:
+    """The text of an answer."""
+    return "\n".join(_lines(answer, answer.get("currency"), 0))
+
+
+def _lines(fields: Mapping[str, Any], currency: str | None, depth: int) -> list[str]:
+    lines = []
+    pad = _INDENT * depth
+    for name, value in fields.items():
+        if isinstance(value, Mapping):
+            lines.append(f"{pad}{name}:" if value else f"{pad}{name}: none")
+            lines += _lines(value, value.get("currency", currency), depth + 1)
+        elif isinstance(value, list) and value and isinstance(value[0], Mapping):
+            lines += _table(name, value, currency, depth)
+        elif isinstance(value, list) and any(" " in str(entry) for entry in value):
+            lines.append(f"{pad}{name}:")
+            lines += [f"{pad}- {_plain(entry)}" for entry in value]
+        else:
+            lines.append(f"{pad}{name}: {_scalar(name, value, currency)}")
+    return lines
+
+
+def _table(
+    name: str, rows: Sequence[Mapping[str, Any]], currency: str | None, depth: int
+) -> list[str]:
+    pad = _INDENT * depth
+    if any(isinstance(cell, Mapping | list) for row in rows for cell in row.values()):
+        lines = [f"{pad}{name}:"]
+        for row in rows:
+            inner = _lines(row, row.get("currency", currency), depth + 1)
+            # A dash in place of the indent marks where an entry begins.
+            inner[0] = f"{pad}- {inner[0].lstrip()}"
+            lines += inner
+        return lines
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    head = f"{pad}{name} ({' | '.join(columns)}):"
+    body = [" | ".join(_cell(row.get(column)) for column in columns) for row in rows]
+    return [head, *(f"{pad}{line}" for line in body)]
+
+
+def _cell(value: Any) -> str:
+    # A bar or a newline inside a cell would be read as the next cell or row.
+    return "-" if value is None else _plain(value).replace("|", "/").replace("\n", " ")
+
+
+def _scalar(name: str, value: Any, currency: str | None) -> str:
+    if isinstance(value, list):
+        return ", ".join(_plain(entry) for entry in value) or "none"
+    if name.endswith("_minor") and currency and type(value) is int:
+        return f"{value} ({money.shown(value, currency)})"
+    return _plain(value).replace("\n", "\n" + _INDENT)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)

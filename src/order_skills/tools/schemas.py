@@ -1,0 +1,78 @@
+"""JSON schemas without what costs tokens and says nothing: titles, null branches, defaults.
+
+`anyOf`, `oneOf` and `allOf` at the top of an input schema make some hosts refuse every tool;
+none of ours has one, and rules such as "exactly one of" are checked in code.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+
+def of_arguments(model: type[BaseModel], narrowed: Mapping[str, Collection[str]]) -> dict[str, Any]:
+    """The input schema; `narrowed` replaces an argument's enum by what the stores can have."""
+    schema = _compact(model.model_json_schema(), keep_text=True)
+    for name, words in narrowed.items():
+        if name in schema.get("properties", {}):
+            schema["properties"][name]["enum"] = list(words)
+    schema.setdefault("properties", {})
+    return schema
+
+
+def of_answer(model: type[BaseModel], *, sandbox: bool) -> dict[str, Any]:
+    """The output schema. Answers may grow, so it does not forbid further fields."""
+    schema = _compact(model.model_json_schema(mode="serialization"), keep_text=False)
+    if sandbox:
+        schema["properties"] = {"sandbox": {"type": "boolean"}, **schema["properties"]}
+    return schema
+
+
+def _compact(schema: dict[str, Any], *, keep_text: bool) -> dict[str, Any]:
+    definitions = schema.pop("$defs", {})
+    compact: dict[str, Any] = _walk(schema, definitions, keep_text, top=True)
+    compact.pop("description", None)
+    return compact
+
+
+def _walk(node: Any, definitions: Mapping[str, Any], keep_text: bool, top: bool = False) -> Any:
+    if isinstance(node, list):
+        return [_walk(entry, definitions, keep_text) for entry in node]
+    if not isinstance(node, dict):
+        return node
+    if "$ref" in node:
+        # Each definition is used once or twice: standing where it is used costs less to read.
+        target = definitions[node["$ref"].rpartition("/")[2]]
+        return _walk(
+            {k: v for k, v in target.items() if k != "description"}, definitions, keep_text
+        )
+    if "anyOf" in node:
+        branches = [branch for branch in node["anyOf"] if branch.get("type") != "null"]
+        if len(branches) == 1:
+            rest = {k: v for k, v in node.items() if k != "anyOf"}
+            return _walk({**branches[0], **rest}, definitions, keep_text)
+    result = {}
+    for key, value in node.items():
+        if key == "properties":
+            result[key] = {k: _walk(v, definitions, keep_text) for k, v in value.items()}
+        elif not _says_nothing(key, value, keep_text):
+            result[key] = _walk(value, definitions, keep_text)
+    return result
+
+
+# Larger bounds and patterns are checked in code alone: the examples say them shorter.
+_LARGEST_BOUND_TOLD = 1_000
+
+
+def _says_nothing(key: str, value: Any, keep_text: bool) -> bool:
+    match key:
+        case "additionalProperties":
+            return value is True or not keep_text
+        case "enum":
+            # An answer's words are explained where they are asked for.
+            return not keep_text
+        case "maximum" | "maxLength":
+            return bool(value > _LARGEST_BOUND_TOLD)
+        case "default":
+            return value is None
+    return key in ("title", "pattern", "minLength")
