@@ -1,0 +1,68 @@
+"""From start to end of a server process: end of input, a hang-up, a signal.
+
+However it ends, a refund in flight is waited for, for a bounded time; what is left then is on
+disk and is settled by the next process.
+"""
+
+import logging
+import os
+import signal
+import sys
+
+import anyio
+import anyio.abc
+
+from order_skills.settings import Settings
+from order_skills.workspace import Workspace, open_workspace
+
+logger = logging.getLogger(__name__)
+
+
+def serve_stdio(settings: Settings) -> int:
+    """Serve over standard input and output until the input ends; the exit code."""
+    try:
+        anyio.run(_serve_stdio, settings)
+    except* OSError:
+        # The host closed its end of the pipe while an answer was written: it is gone.
+        logger.info("the host hung up")
+    return 0
+
+
+async def _serve_stdio(settings: Settings) -> None:
+    from order_skills import stdio
+    from order_skills.server import OrderServer
+
+    workspace = open_workspace(settings)
+    async with anyio.create_task_group() as tasks:
+        # Windows has no such signals for a process without a window: there, the end of the
+        # input and Ctrl-C are all.
+        if sys.platform != "win32":
+            await tasks.start(_end_on_signal, workspace)
+        try:
+            await stdio.serve(OrderServer(workspace))
+        finally:
+            with anyio.CancelScope(shield=True):
+                await workspace.aclose()
+        tasks.cancel_scope.cancel()
+
+
+async def _end_on_signal(
+    workspace: Workspace, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+) -> None:
+    """The first signal lets sends end, the second one does not wait for them.
+
+    The process ends by `_exit`: the thread that waits for standard input cannot be woken.
+    """
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+        task_status.started()
+        async for _ in signals:
+            break
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_drain_and_exit, workspace)
+            async for _ in signals:
+                os._exit(1)
+
+
+async def _drain_and_exit(workspace: Workspace) -> None:
+    await workspace.aclose()
+    os._exit(0)
