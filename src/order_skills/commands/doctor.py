@@ -1,0 +1,89 @@
+"""`order-skills doctor`: one line for each thing that has to be right, with the mend.
+
+A line begins with `ok`, `fail`, or `note` for what is worth knowing. No line holds a key.
+"""
+
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Literal
+
+from order_skills import settings
+from order_skills.commands.checks import folder_problem, making_problem, try_store
+from order_skills.errors import ConfigurationError
+from order_skills.settings_file import not_private
+from order_skills.settings_stores import key_kind
+
+Word = Literal["ok", "fail", "note"]
+Line = tuple[Word, str, str]
+
+
+def run(environ: Mapping[str, str], config: Path | None) -> int:
+    """Print every check as soon as it is made, and return 1 if one failed, else 0."""
+    failed = False
+    for word, subject, text in _lines(environ, config):
+        line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+        print(f"{word:<4}  {subject}: {line}", flush=True)
+        failed = failed or word == "fail"
+    return 1 if failed else 0
+
+
+def _lines(environ: Mapping[str, str], config: Path | None) -> Iterator[Line]:
+    try:
+        found = settings.load(environ, config)
+    except ConfigurationError as error:
+        yield "fail", "settings", str(error)
+        return
+    file = f"{found.config} and the environment" if found.config else "the environment"
+    yield "ok", "settings", f"read from {file}"
+    state = "is private" if found.home.exists() else "is made when it is needed"
+    yield _judged("home", folder_problem(found.home), f"{found.home} {state}")
+    if not found.stores:
+        problem = "none is configured; set CLAW_API_KEY or run: order-skills init"
+        yield "fail", "store", problem
+    for store in found.stores:
+        kind = key_kind(store.key.reveal()) or "a key of a form that this version does not know"
+        yield "ok", f"key of {store.name}", f"{kind}, from {store.key_setting}"
+        works = f"answers to its key at {store.url}"
+        yield _judged(f"store {store.name}", try_store(store, trust_env=found.trust_env), works)
+    yield _ledger(found.ledger)
+    yield from _notes(found)
+
+
+def _judged(subject: str, problem: str | None, well: str) -> Line:
+    return ("ok", subject, well) if problem is None else ("fail", subject, problem)
+
+
+def _ledger(ledger: Path | settings.Secret) -> Line:
+    if isinstance(ledger, settings.Secret):
+        return "note", "ledger", "PostgreSQL, which this version does not look at"
+    return _judged("ledger", _ledger_problem(ledger), f"{ledger} can be written")
+
+
+def _ledger_problem(ledger: Path) -> str | None:
+    try:
+        info = ledger.stat()
+    except FileNotFoundError:
+        return making_problem(ledger)
+    except OSError as error:
+        return f"{ledger} cannot be used ({error.strerror})"
+    if not stat.S_ISREG(info.st_mode):
+        return f"{ledger} is not a regular file"
+    if problem := not_private(info, ledger):
+        return f"{ledger} {problem}"
+    return None if os.access(ledger, os.R_OK | os.W_OK) else f"{ledger} cannot be written"
+
+
+def _notes(found: settings.Settings) -> Iterator[Line]:
+    if found.approval.kind == "never":
+        yield "note", "approval", "never: refunds within the limits are sent without a person"
+    elif "host" in found.approval_doors:
+        yield (
+            "note",
+            "approval",
+            "a host's form is only as honest as the host; "
+            "ORDER_SKILLS_APPROVAL_DOORS=command leaves the terminal as the only door",
+        )
+    if found.trust_env:
+        yield "note", "proxies", "those of the environment are used, and can see the keys"

@@ -1,0 +1,112 @@
+"""`order-skills config HOST`: what an agent host needs to start the server.
+
+Standard output is the configuration alone; where it belongs is said on standard error.
+"""
+
+import json
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from order_skills import settings
+from order_skills.settings_stores import KEY_VARIABLES
+
+SERVER_NAME = "order-skills"
+# Refused by name when it is still there at the start.
+PLACEHOLDER = "<your Clawver key>"
+
+_WHERE = {
+    "claude-desktop": (
+        "Put it into claude_desktop_config.json (Settings > Developer > Edit Config):",
+        "macOS    ~/Library/Application Support/Claude/claude_desktop_config.json",
+        r"Windows  %APPDATA%\Claude\claude_desktop_config.json",
+        "Linux    ~/.config/Claude/claude_desktop_config.json",
+        "then quit Claude Desktop and start it again.",
+    ),
+    "claude-code": ("Put it into .mcp.json in the project's folder (all systems), or run:",),
+    "cursor": (
+        "Put it into mcp.json:",
+        "all projects  ~/.cursor/mcp.json (Windows %USERPROFILE%\\.cursor\\mcp.json)",
+        "one project   .cursor/mcp.json in its folder",
+    ),
+    "vscode": (
+        "Put it into .vscode/mcp.json in the workspace's folder, or for all of them into the",
+        "file that the command `MCP: Open User Configuration` opens:",
+        "macOS    ~/Library/Application Support/Code/User/mcp.json",
+        r"Windows  %APPDATA%\Code\User\mcp.json",
+        "Linux    ~/.config/Code/User/mcp.json",
+    ),
+}
+
+
+def run(environ: Mapping[str, str], config: Path | None, host: str) -> int:
+    """Print the configuration for `host` and return the exit code.
+
+    Raises:
+        ConfigurationError: a setting cannot be used.
+    """
+    # Without the environment's keys: does the server find one where the host starts it?
+    kept = {name: value for name, value in environ.items() if name not in KEY_VARIABLES}
+    found = settings.load(kept, config)
+    entry = _entry(found, config, environ.get("PATH"))
+    # Escapes instead of letters: JSON in any encoding that the terminal may have.
+    print(json.dumps(_form(host, entry), indent=2))
+    for line in _WHERE[host]:
+        print(line, file=sys.stderr)
+    if host == "claude-code":
+        print(_claude_code_command(entry), file=sys.stderr)
+    if not found.stores:
+        print(
+            f'Put the key in place of "{PLACEHOLDER}", or better run `order-skills init` and '
+            "print this again: the key is then kept out of the host's file.",
+            file=sys.stderr,
+        )
+    return 0
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """How a host starts the server; the order is that of the hosts' own examples."""
+
+    command: str
+    args: list[str]
+    env: dict[str, str]
+
+
+def _entry(found: settings.Settings, config: Path | None, path: str | None) -> _Entry:
+    command, *arguments = _command(path)
+    file = ["--config", str(config.absolute())] if config else []
+    key = {} if found.stores else {"CLAW_API_KEY": PLACEHOLDER}
+    env = {"ORDER_SKILLS_HOME": str(found.home), **key}
+    return _Entry(command, [*arguments, "serve", *file], env)
+
+
+def _form(host: str, entry: _Entry) -> dict[str, object]:
+    if host == "vscode":
+        return {"servers": {SERVER_NAME: {"type": "stdio", **asdict(entry)}}}
+    return {"mcpServers": {SERVER_NAME: asdict(entry)}}
+
+
+def _command(path: str | None) -> list[str]:
+    """How this installation is started from anywhere: hosts know nothing of its environment."""
+    name = SERVER_NAME + (".exe" if sys.platform == "win32" else "")
+    # Not resolved: in a virtual environment the interpreter is a link to the system's.
+    interpreter = Path(sys.executable).absolute()
+    beside = interpreter.with_name(name)
+    if beside.is_file() and os.access(beside, os.X_OK):
+        return [str(beside)]
+    if found := shutil.which(SERVER_NAME, path=path):
+        return [str(Path(found).absolute())]
+    # -P: the folder that a host starts us in must not lend us its modules.
+    return [str(interpreter), "-P", "-m", "order_skills"]
+
+
+def _claude_code_command(entry: _Entry) -> str:
+    variables = [word for item in entry.env.items() for word in ("--env", "=".join(item))]
+    # --env takes as many words as follow, so that another option has to end it.
+    words = ["claude", "mcp", "add", *variables, "--scope", "user", SERVER_NAME, "--"]
+    return shlex.join([*words, entry.command, *entry.args])

@@ -1,0 +1,272 @@
+"""Environment and TOML file → one frozen object. Nobody else reads the environment.
+
+The environment wins over the file, but where a value can loosen what the owner wrote, the
+stricter of the two holds, because a host gives its own environment to the server:
+
+    read_only        true before false
+    approval         always, above:1, above:2, …, never
+    approval_doors   those that both allow
+    approval_hours   the shorter
+    limits           the lower
+
+Importing this module loads nothing but the standard library, and little of that.
+"""
+
+import operator
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from order_skills import settings_values as values
+from order_skills.errors import ConfigurationError
+from order_skills.settings_file import read_config
+from order_skills.settings_source import Source
+from order_skills.settings_stores import (
+    KEY_VARIABLES,
+    PLATFORMS,
+    StoreSettings,
+    checked_url,
+    not_served,
+    read_limits,
+    read_store,
+)
+from order_skills.settings_values import (
+    Approval,
+    BadValue,
+    Door,
+    Limits,
+    LogLevel,
+    PersonalData,
+    Secret,
+    either,
+)
+
+__all__ = ["Approval", "Limits", "Secret", "Settings", "StoreSettings", "load"]
+
+# The platforms that have an adapter in order_skills.stores.
+SERVED = frozenset({"clawver"})
+
+CONFIG_NAME = "config.toml"
+LEDGER_NAME = "ledger.db"
+# Never the real ledger, whoever opens it.
+SANDBOX_LEDGER_NAME = "sandbox-ledger.db"
+DEFAULT_APPROVAL_HOURS = 24.0
+
+_PREFIX = "ORDER_SKILLS_"
+_POLICY = (
+    "read_only",
+    "approval",
+    "approval_doors",
+    "approval_hours",
+    "max_refund_minor",
+    "daily_refund_minor",
+    "daily_refund_count",
+    "personal_data",
+    "requests_per_minute",
+    "log",
+    "ledger",
+)
+_FILE_SETTINGS = (*_POLICY, "trust_env", "approval_passphrase", "stores")
+_VARIABLES = (
+    f"{_PREFIX}HOME",
+    *(_PREFIX + name.upper() for name in _POLICY),
+    *(platform.url_variable for platform in PLATFORMS.values()),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the owner decided.
+
+    Args:
+        stores: by name; empty in a sandbox, and where no key was given.
+        home: the folder of state, absolute. Whoever needs it makes it, with mode 0700.
+        config: the TOML file that was read, None where there was none.
+        ledger: a path for SQLite, or a `postgresql://` DSN, which is a secret.
+        approval_hours: how long a request for approval waits.
+        limits: for a store without limits of its own; `StoreSettings.limits` is what holds.
+        requests_per_minute: our own limit for each store, None for none.
+        sandbox: the embedded store is served instead of real ones.
+        trust_env: whether the environment's proxies are used; they would see the keys.
+        approval_passphrase: its hash, where the owner set one: only the command approves then.
+    """
+
+    stores: tuple[StoreSettings, ...]
+    home: Path
+    config: Path | None
+    ledger: Path | Secret
+    read_only: bool
+    approval: Approval
+    approval_doors: frozenset[Door]
+    approval_hours: float
+    limits: Limits
+    personal_data: PersonalData
+    requests_per_minute: int | None
+    log: LogLevel
+    sandbox: bool
+    trust_env: bool
+    approval_passphrase: str | None
+
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret in plain text, for whoever keeps them out of the logs."""
+        held = [s for store in self.stores for s in (store.key, *store.webhook_secrets)]
+        held += [self.ledger] if isinstance(self.ledger, Secret) else []
+        return tuple(secret.reveal() for secret in held)
+
+
+def load(
+    environ: Mapping[str, str],
+    config: Path | None = None,
+    *,
+    sandbox: bool = False,
+    served: frozenset[str] = SERVED,
+) -> Settings:
+    """Read the settings of one process.
+
+    A key in the environment activates the store named after its platform; where the file has
+    a store of that name, the two are one store, and the environment's key wins over the file's.
+    In a sandbox, keys are ignored, and so is the file unless it was named.
+
+    Args:
+        environ: the environment.
+        config: the TOML file, which must exist then; else `config.toml` of the home, if there.
+        served: the platforms that can be used.
+
+    Raises:
+        ConfigurationError: naming the setting and the mend, never a value.
+    """
+    environment = _environment(environ)
+    home = environment.get("home", values.absolute_path) or _default_home(environ)
+    read = config is not None or not sandbox
+    path, file = _file(config, home) if read else (None, Source({}, str))
+    mine, owners = _Said.by(environment), _Said.by(file)
+    found = () if sandbox else _stores(environ, path, file, served)
+    return Settings(
+        stores=tuple(
+            replace(store, limits=mine.limits.lower(store.limits.or_else(owners.limits)))
+            for store in found
+        ),
+        home=home,
+        config=path,
+        ledger=home / SANDBOX_LEDGER_NAME
+        if sandbox
+        else mine.ledger or owners.ledger or home / LEDGER_NAME,
+        read_only=either(mine.read_only, owners.read_only, operator.or_) or False,
+        approval=either(mine.approval, owners.approval, _stricter_approval) or Approval(),
+        approval_doors=either(mine.doors, owners.doors, operator.and_)
+        or frozenset(("host", "command")),
+        approval_hours=either(mine.hours, owners.hours, min) or DEFAULT_APPROVAL_HOURS,
+        limits=mine.limits.lower(owners.limits),
+        personal_data=mine.personal_data or owners.personal_data or "masked",
+        requests_per_minute=mine.requests_per_minute or owners.requests_per_minute,
+        log=mine.log or owners.log or "warning",
+        sandbox=sandbox,
+        trust_env=file.get("trust_env", values.flag) or False,
+        approval_passphrase=file.get("approval_passphrase", values.passphrase_hash),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What one source says; None where it is silent."""
+
+    read_only: bool | None
+    approval: Approval | None
+    doors: frozenset[Door] | None
+    hours: float | None
+    limits: Limits
+    personal_data: PersonalData | None
+    requests_per_minute: int | None
+    log: LogLevel | None
+    ledger: Path | Secret | None
+
+    @classmethod
+    def by(cls, source: Source) -> "_Said":
+        return cls(
+            read_only=source.get("read_only", values.flag),
+            approval=source.get("approval", values.approval),
+            doors=source.get("approval_doors", values.doors),
+            hours=source.get("approval_hours", values.hours),
+            limits=read_limits(source),
+            personal_data=source.get("personal_data", values.one_of(values.PERSONAL_DATA)),
+            requests_per_minute=source.get("requests_per_minute", values.requests_per_minute),
+            log=source.get("log", values.one_of(values.LOG_LEVELS)),
+            ledger=source.get("ledger", values.ledger),
+        )
+
+
+def _environment(environ: Mapping[str, str]) -> Source:
+    ours = {name: value for name, value in environ.items() if name.startswith(_PREFIX)}
+    named = Source(ours, str)
+    named.refuse_others(_VARIABLES)
+    for platform in PLATFORMS.values():
+        named.get(platform.url_variable, checked_url)
+    return Source(
+        {name.removeprefix(_PREFIX).lower(): value for name, value in ours.items()},
+        lambda name: _PREFIX + name.upper(),
+    )
+
+
+def _file(config: Path | None, home: Path) -> tuple[Path | None, Source]:
+    path = (config or home / CONFIG_NAME).absolute()
+    tables = read_config(path)
+    if tables is None:
+        if config is not None:
+            raise ConfigurationError("--config", f"there is no file {path}")
+        return None, Source({}, str)
+    file = Source(tables, lambda name: f"{name} in {path}")
+    file.refuse_others(_FILE_SETTINGS)
+    return path, file
+
+
+def _stores(
+    environ: Mapping[str, str], path: Path | None, file: Source, served: frozenset[str]
+) -> list[StoreSettings]:
+    tables = file.get("stores", _tables) or {}
+    for name, platform in PLATFORMS.items():
+        if platform.key_variable in environ:
+            if name not in served:
+                raise ConfigurationError(platform.key_variable, not_served(name, served))
+            table = tables.setdefault(name, {})
+            if table.setdefault("platform", name) != name:
+                problem = f"is the name of a store in the file, which is not {platform.title}'s"
+                raise ConfigurationError(platform.key_variable, f"{name} {problem}; rename it")
+    keyless = {name: value for name, value in environ.items() if name not in KEY_VARIABLES}
+    found = []
+    for name, table in sorted(tables.items()):
+        source = Source(table, partial("stores.{1}.{2} in {0}".format, path, name))
+        own = table.get("platform") == name
+        found.append(read_store(name, source, environ if own else keyless, served))
+    return found
+
+
+def _tables(value: object) -> dict[str, dict[str, object]]:
+    if not isinstance(value, dict) or not all(isinstance(t, dict) for t in value.values()):
+        raise BadValue("must hold tables, one for each store: [stores.NAME]")
+    if not all(values.is_store_name(name) for name in value):
+        raise BadValue("a store's name is 1 to 32 of a-z, 0-9, _ and -, and begins with a letter")
+    return {name: dict(table) for name, table in value.items()}
+
+
+def _stricter_approval(one: Approval, other: Approval) -> Approval:
+    return min(one, other, key=lambda approval: approval.leniency)
+
+
+def _default_home(environ: Mapping[str, str]) -> Path:
+    """The platform's folder for a user's data, as its conventions have it."""
+    if sys.platform == "win32":
+        base = environ.get("LOCALAPPDATA", "")
+    elif sys.platform == "darwin":
+        base = environ.get("HOME", "") and environ["HOME"] + "/Library/Application Support"
+    else:
+        base = environ.get("XDG_DATA_HOME", "")
+        if not Path(base).is_absolute():
+            # Its specification says to ignore a relative one.
+            base = environ.get("HOME", "") and environ["HOME"] + "/.local/share"
+    if not Path(base).is_absolute():
+        raise ConfigurationError(
+            f"{_PREFIX}HOME", "is not set, and there is no user data folder to take instead"
+        )
+    return Path(base) / "order-skills"

@@ -1,0 +1,181 @@
+"""`order-skills config HOST`: what a host can be given as it is."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import Run, environment
+
+from order_skills.commands import HOSTS
+
+KEY = "claw_sk_live_CANARY0123456789"
+PLACEHOLDER = "<your Clawver key>"
+
+
+def entry(done: "subprocess.CompletedProcess[str]") -> dict[str, Any]:
+    """The one server of a configuration, however its host calls it."""
+    (servers,) = json.loads(done.stdout).values()
+    found: dict[str, Any] = servers["order-skills"]
+    return found
+
+
+def with_stored_key(home: Path) -> None:
+    """A home as `init` leaves it."""
+    home.mkdir(mode=0o700)
+    config = home / "config.toml"
+    config.write_text(f'[stores.clawver]\nplatform = "clawver"\nkey = "{KEY}"\n')
+    config.chmod(0o600)
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_stored_key_is_not_in_the_configuration(run: Run, home: Path, host: str) -> None:
+    with_stored_key(home)
+    for variables in ({}, {"CLAW_API_KEY": KEY}):
+        done = run("config", host, **variables)
+        assert done.returncode == 0
+        assert entry(done)["env"] == {"ORDER_SKILLS_HOME": str(home)}
+        assert "CANARY" not in done.stdout + done.stderr
+        assert PLACEHOLDER not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_key_of_the_environment_is_a_placeholder_and_one_line_says_what_goes_there(
+    run: Run, home: Path, host: str
+) -> None:
+    done = run("config", host, CLAW_API_KEY=KEY)
+    assert done.returncode == 0
+    assert entry(done)["env"] == {"ORDER_SKILLS_HOME": str(home), "CLAW_API_KEY": PLACEHOLDER}
+    assert len([line for line in done.stderr.splitlines() if "Put the key in" in line]) == 1
+    assert "CANARY" not in done.stdout + done.stderr
+
+
+def test_a_placeholder_that_was_left_standing_stops_the_server_by_name(run: Run) -> None:
+    done = run("serve", CLAW_API_KEY=PLACEHOLDER)
+    assert done.returncode == 2
+    assert "CLAW_API_KEY: is still the placeholder" in done.stderr
+
+
+@pytest.mark.parametrize("host", ["claude-desktop", "claude-code", "cursor"])
+def test_most_hosts_call_them_mcp_servers_and_want_nothing_more(run: Run, host: str) -> None:
+    configuration = json.loads(run("config", host).stdout)
+    assert list(configuration) == ["mcpServers"]
+    assert list(configuration["mcpServers"]["order-skills"]) == ["command", "args", "env"]
+
+
+def test_vscode_calls_them_servers_and_wants_the_type(run: Run) -> None:
+    configuration = json.loads(run("config", "vscode").stdout)
+    assert list(configuration) == ["servers"]
+    server = configuration["servers"]["order-skills"]
+    assert list(server) == ["type", "command", "args", "env"]
+    assert server["type"] == "stdio"
+
+
+@pytest.mark.parametrize(
+    ("host", "file"),
+    [
+        ("claude-desktop", "claude_desktop_config.json"),
+        ("claude-code", ".mcp.json"),
+        ("cursor", ".cursor/mcp.json"),
+        ("vscode", ".vscode/mcp.json"),
+    ],
+)
+def test_where_it_belongs_is_said_on_standard_error(run: Run, host: str, file: str) -> None:
+    assert file in run("config", host).stderr
+
+
+def test_claude_code_gets_a_command_that_says_the_same(run: Run, home: Path) -> None:
+    with_stored_key(home)
+    done = run("config", "claude-code")
+    (command,) = [line for line in done.stderr.splitlines() if line.startswith("claude mcp add ")]
+    options, _, server = command.partition(" -- ")
+    assert shlex.split(server) == [entry(done)["command"], *entry(done)["args"]]
+    variable = f"ORDER_SKILLS_HOME={home}"
+    assert shlex.split(options)[3:] == ["--env", variable, "--scope", "user", "order-skills"]
+
+
+def test_a_named_file_is_named_to_the_server_by_its_absolute_path(run: Run, tmp_path: Path) -> None:
+    config = tmp_path / "mine.toml"
+    config.write_text('log = "info"')
+    config.chmod(0o600)
+    done = run("config", "cursor", "--config", os.path.relpath(config))
+    args = entry(done)["args"]
+    assert args[-3:-1] == ["serve", "--config"]
+    assert Path(args[-1]).is_absolute()
+    assert Path(args[-1]).samefile(config)
+
+
+def test_a_file_that_cannot_be_used_stops_it(run: Run, home: Path) -> None:
+    home.mkdir()
+    (home / "config.toml").write_text("aproval = 1")
+    done = run("config", "cursor")
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+# --- which command starts the server ---------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with an interpreter of its own, as a virtual environment has."""
+    if sys.platform == "win32":
+        pytest.skip("links to an interpreter are POSIX's")
+    folder = tmp_path / "an environment" / "bin"
+    folder.mkdir(parents=True)
+    (folder / "python").symlink_to(sys.executable)
+    return folder
+
+
+def executable(path: Path) -> Path:
+    """An executable file."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o755)
+    return path
+
+
+def started(folder: Path, home: Path, path: str) -> list[str]:
+    """Command and arguments that are printed by the interpreter in this folder."""
+    done = subprocess.run(
+        [str(folder / "python"), "-m", "order_skills", "config", "cursor"],
+        env=environment(home, PATH=path),
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
+    return [entry(done)["command"], *entry(done)["args"]]
+
+
+def test_the_command_beside_the_interpreter_is_taken_first(folder: Path, home: Path) -> None:
+    beside = executable(folder / "order-skills")
+    elsewhere = executable(folder.parent / "other" / "order-skills")
+    assert started(folder, home, str(elsewhere.parent)) == [str(beside), "serve"]
+
+
+def test_else_the_one_on_the_path_is_taken(folder: Path, home: Path) -> None:
+    elsewhere = executable(folder.parent / "other" / "order-skills")
+    assert started(folder, home, str(elsewhere.parent)) == [str(elsewhere), "serve"]
+
+
+def test_else_the_interpreter_runs_the_module_and_never_one_of_the_working_folder(
+    folder: Path, home: Path, tmp_path: Path
+) -> None:
+    command = started(folder, home, "")
+    assert command == [str(folder / "python"), "-P", "-m", "order_skills", "serve"]
+    hostile = tmp_path / "hostile"
+    (hostile / "order_skills").mkdir(parents=True)
+    (hostile / "order_skills" / "__init__.py").touch()
+    (hostile / "order_skills" / "__main__.py").write_text("print('hostile')")
+    done = subprocess.run(
+        [*command[:-1], "--version"],
+        cwd=hostile,
+        env=environment(home),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.startswith("order-skills ")
