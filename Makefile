@@ -7,7 +7,7 @@ BIN := $(VENV)/Scripts
 endif
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint types unit long bench lock clean
+.PHONY: demo test lint types unit long inspector bench lock clean
 
 demo: $(READY)
 	$(BIN)/order-skills demo
@@ -24,8 +24,14 @@ types: $(READY)
 unit: $(READY)
 	$(BIN)/python -m pytest -m "not long"
 
-long: $(READY)
+long: $(READY) inspector
 	$(BIN)/python -m pytest -m long
+
+# Brings Node.js and the MCP Inspector; needs the npm registry beside Python's.
+inspector: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/inspector/requirements.txt
+	$(BIN)/npm --prefix tests/inspector install --silent --no-audit --no-fund --no-package-lock --ignore-scripts
+	$(BIN)/python tests/inspector/run.py
 
 bench: $(READY)
 	$(BIN)/python -m tests.benchmarks
@@ -44,4 +50,4 @@ lock:
 	rm -rf .lock-venv
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) tests/inspector/node_modules .mypy_cache .ruff_cache .pytest_cache
