@@ -7,37 +7,37 @@ library would send the body and the key along.
 """
 
 import random
-import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.cookiejar import CookieJar
-from typing import TYPE_CHECKING, Any, TypeGuard
-from urllib.parse import quote, urlsplit
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import anyio
 
 from order_skills import __version__, http_errors, strict_json
 from order_skills.errors import Code, Happened, StoreError
+from order_skills.http_call import Answer, Call, is_path_id
+from order_skills.pace import Pace
 
 if TYPE_CHECKING:
     import httpx
+
+__all__ = ["Answer", "Call", "Deadlines", "StoreClient", "is_path_id"]
 
 MAX_BODY_BYTES = 5_000_000
 MAX_RETRIES = 2
 # A first retry after up to half a second, a second after up to one: full jitter.
 BACKOFF_SECONDS = 0.5
+# How long the kernel keeps trying to deliver what was written; see `_bounded_transport`.
+SILENT_PEER_MILLISECONDS = 20_000
 # A longer wait than this is the agent's to make, not ours: it would eat the call's budget.
 MAX_RETRY_AFTER_SECONDS = 20.0
 
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 
 Pause = Callable[[float], Awaitable[None]]
-
-
-def is_path_id(value: object) -> TypeGuard[str]:
-    """Whether value can stand in a path: the allow-list that keeps `..` and `/` out of a URL."""
-    return isinstance(value, str) and _ID.fullmatch(value) is not None and value not in (".", "..")
 
 
 @dataclass(frozen=True)
@@ -51,42 +51,6 @@ class Deadlines:
     call: float = 45.0
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What the store answered: the status and the strictly parsed JSON body."""
-
-    status: int
-    json: object
-
-
-@dataclass(frozen=True)
-class Call:
-    """One request: a path template whose `{names}` are filled with ids that pass the pattern.
-
-    `missing` is the code for a 404; `key` is False for the platform's public endpoints, which
-    must not be handed the store's key.
-    """
-
-    method: str
-    template: str
-    ids: Mapping[str, str] = field(default_factory=dict)
-    query: Sequence[tuple[str, str]] = ()
-    body: Mapping[str, object] | None = None
-    missing: Code = Code.ORDER_NOT_FOUND
-    key: bool = True
-
-    def path(self) -> str:
-        """The path with every id in its place.
-
-        Raises:
-            ValueError: an id does not pass the pattern, which no caller may let happen.
-        """
-        for name, value in self.ids.items():
-            if not is_path_id(value):
-                raise ValueError(f"{name} cannot stand in a path")
-        return self.template.format_map({k: quote(v, safe="") for k, v in self.ids.items()})
-
-
 class StoreClient:
     """Calls to one store. Opens its connection pool at the first call and keeps it.
 
@@ -98,6 +62,7 @@ class StoreClient:
         trust_env: whether proxy variables of the environment are used.
         pause: how to wait between attempts.
         deadlines: how long a step and a call may take.
+        requests_per_minute: our own limit; None for none.
     """
 
     def __init__(
@@ -110,6 +75,7 @@ class StoreClient:
         trust_env: bool = False,
         pause: Pause = anyio.sleep,
         deadlines: Deadlines = Deadlines(),
+        requests_per_minute: int | None = None,
     ) -> None:
         self.title = title
         self._base_url = base_url.rstrip("/")
@@ -118,6 +84,7 @@ class StoreClient:
         self._trust_env = trust_env
         self._pause = pause
         self._deadlines = deadlines
+        self._pace = Pace(requests_per_minute, pause)
         self._client: httpx.AsyncClient | None = None
 
     def __repr__(self) -> str:
@@ -136,6 +103,7 @@ class StoreClient:
             attempt = 0
             while True:
                 try:
+                    await self._turn(budget.deadline - anyio.current_time())
                     return await self._attempt(self._pool(), call)
                 except StoreError as error:
                     wait = self._wait_before_retry(error, attempt)
@@ -152,6 +120,7 @@ class StoreClient:
         Raises:
             StoreError: with `happened` NO only where that is certain, else UNKNOWN.
         """
+        await self._turn(self._deadlines.call / 2)
         async with self._fresh_client() as client:
             with anyio.move_on_after(self._deadlines.call):
                 return await self._attempt(client, call)
@@ -163,10 +132,17 @@ class StoreClient:
             client, self._client = self._client, None
             await client.aclose()
 
+    async def _turn(self, patience: float) -> None:
+        """Wait for our own limit; nothing was sent where that takes too long."""
+        if (wait := await self._pace.turn(patience)) is not None:
+            raise http_errors.own_limit(self.title, wait)
+
     def _wait_before_retry(self, error: StoreError, attempt: int) -> float | None:
         if attempt >= MAX_RETRIES:
             return None
         if error.code not in (Code.STORE_UNAVAILABLE, Code.STORE_RATE_LIMITED):
+            return None
+        if error.status is None and error.code is Code.STORE_RATE_LIMITED:
             return None
         if error.retry_after is not None:
             return error.retry_after if error.retry_after <= MAX_RETRY_AFTER_SECONDS else None
@@ -183,15 +159,17 @@ class StoreClient:
         if self._transport is not None:
             yield self._pool()
             return
-        async with self._new_client() as client:
+        async with self._new_client(_bounded_transport(self._trust_env)) as client:
             yield client
 
-    def _new_client(self) -> "httpx.AsyncClient":
+    def _new_client(
+        self, transport: "httpx.AsyncBaseTransport | None" = None
+    ) -> "httpx.AsyncClient":
         import httpx
 
         limits = self._deadlines
         return httpx.AsyncClient(
-            transport=self._transport,
+            transport=self._transport or transport,
             trust_env=self._trust_env,
             follow_redirects=False,
             # The library reads the target of a redirect even when it does not follow it, and
@@ -269,6 +247,22 @@ class StoreClient:
 
 class _BadBody(Exception):
     pass
+
+
+def _bounded_transport(trust_env: bool) -> "httpx.AsyncBaseTransport | None":
+    """A transport whose bytes are given up by the system when the peer is silent for so long.
+
+    Else a write could leave this machine minutes after its process died. Linux alone can say
+    so for one connection; elsewhere, and behind a proxy of the environment, it is not bounded.
+    """
+    import httpx
+
+    option = getattr(socket, "TCP_USER_TIMEOUT", None)
+    if option is None or trust_env:
+        return None
+    return httpx.AsyncHTTPTransport(
+        trust_env=False, socket_options=[(socket.IPPROTO_TCP, option, SILENT_PEER_MILLISECONDS)]
+    )
 
 
 async def _forget_location(response: "httpx.Response") -> None:

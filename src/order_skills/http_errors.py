@@ -35,6 +35,16 @@ def bad_answer(store: str, problem: str, happened: Happened) -> StoreError:
     )
 
 
+def own_limit(store: str, wait: float) -> StoreError:
+    """The error where our own limit of requests would take longer than the call may."""
+    return StoreError(
+        Code.STORE_RATE_LIMITED,
+        f"the owner's limit of requests a minute to {store} is used up; nothing was sent",
+        f"wait {wait:.0f} s, then make the same call",
+        retry_after=wait,
+    )
+
+
 def refused(
     store: str, status: int, headers: Mapping[str, str], *, writes: bool, missing: Code
 ) -> StoreError:

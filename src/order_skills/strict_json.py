@@ -11,9 +11,9 @@ from typing import NoReturn
 
 # No platform nests deeper than 8; 64 leaves room and stays far from Python's recursion limit.
 MAX_DEPTH = 64
-# Each comma or bracket can cost about 100 bytes of objects; this keeps a hostile 5 MB body
+# Each comma or bracket can cost about 400 bytes of objects; this keeps a hostile 5 MB body
 # under 150 MB of memory. 100 full orders have about 5,000.
-MAX_TOKENS = 300_000
+MAX_TOKENS = 200_000
 MAX_INT = 2**53
 # 5,000 digits are refused by Python itself, slowly; no amount or id needs more than these.
 MAX_NUMBER_LENGTH = 32

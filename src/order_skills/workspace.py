@@ -87,7 +87,11 @@ def _configured_stores(settings: "Settings") -> dict[str, Store]:
 
     return {
         store.name: Clawver(
-            store.name, store.key.reveal(), url=store.url, trust_env=settings.trust_env
+            store.name,
+            store.key.reveal(),
+            url=store.url,
+            trust_env=settings.trust_env,
+            requests_per_minute=settings.requests_per_minute,
         )
         for store in settings.stores
     }

@@ -19,6 +19,7 @@ from order_skills.stores.reading import (
     Json,
     Unreadable,
     bad_answer,
+    exact,
     identifier,
     in_minutes,
     mapping,
@@ -78,6 +79,7 @@ class Clawver:
         account: str | None = None,
         transport: "httpx.AsyncBaseTransport | None" = None,
         trust_env: bool = False,
+        requests_per_minute: int | None = None,
     ) -> None:
         self.name = name
         # The key implies the store and no answer names it, so the owner's name for it must.
@@ -85,10 +87,13 @@ class Clawver:
         self._root = url + VERSION_PATH
         headers = {"Authorization": f"Bearer {key}"}
         self._http = StoreClient(
-            CAPABILITIES.title, self._root, headers, transport=transport, trust_env=trust_env
+            CAPABILITIES.title,
+            self._root,
+            headers,
+            transport=transport,
+            trust_env=trust_env,
+            requests_per_minute=requests_per_minute,
         )
-        # Once an answer carried paymentStatus, asking again in the older words is a waste.
-        self._newer = False
 
     async def check(self) -> None:
         await self.list_orders(status=None, limit=1, cursor=None)
@@ -99,8 +104,9 @@ class Clawver:
             asked, _, position = cursor.partition(":")
             return await self._page(asked or None, limit, position)
         page = await self._page(status, limit, None)
-        if status == "confirmed" and not page.orders and not self._newer:
-            page = await self._page("paid", limit, None)
+        if status == "confirmed" and page.cursor is None:
+            # The older revision's word for it; one store can hold orders of both.
+            page = _together(page, await self._page("paid", limit, None), limit)
         return page
 
     async def _page(self, asked: str | None, limit: int, cursor: str | None) -> Page:
@@ -114,7 +120,7 @@ class Clawver:
         orders = []
         for row in listed:
             try:
-                orders.append(self._order(mapping(row)))
+                orders.append(parsing.order(mapping(row), self.name))
             except Unreadable:
                 continue
         # `meta.pagination` by the order pages, at the top level by the reviews page.
@@ -150,7 +156,7 @@ class Clawver:
         ids = {"o": order_id, "i": item_id}
         call = Call("GET", "/orders/{o}/download/{i}", ids, missing=Code.ITEM_NOT_FOUND)
         data = (await self._read(call))["data"]
-        url, minutes = word(data, "downloadUrl", cap=2_000), data.get("expiresInMinutes")
+        url, minutes = exact(data, "downloadUrl"), data.get("expiresInMinutes")
         if url is None or not url.startswith(("https://", "http://")):
             raise self._bad("it holds no download link")
         return Download(
@@ -168,10 +174,19 @@ class Clawver:
         checkout_id = identifier(raw, "checkoutId")
         # "Download tokens are issued per order item and can be returned in the receipt."
         if not tokens and checkout_id and http.is_path_id(checkout_id):
-            found = await self.receipt(checkout_id)
-            tokens = {i.item_id: i.download_token for i in found.items if i.download_token}
+            tokens = await self._receipt_tokens(checkout_id)
         links = {item_id: self.download_link(order_id, item_id, t) for item_id, t in tokens.items()}
         return CustomerLinks(order, links)
+
+    async def _receipt_tokens(self, checkout_id: str) -> dict[str, str]:
+        try:
+            found = await self.receipt(checkout_id)
+        except StoreError as error:
+            # There is none before the checkout is paid.
+            if error.code is not Code.RECEIPT_NOT_FOUND:
+                raise
+            return {}
+        return {i.item_id: i.download_token for i in found.items if i.download_token}
 
     async def receipt(self, checkout_id: str) -> Receipt:
         ids = {"c": checkout_id}
@@ -229,14 +244,10 @@ class Clawver:
         return mapping((await self._read(call))["data"].get("order"))
 
     def _wanted(self, raw: Json, order_id: str) -> Order:
-        order = self._parsed(self._order, raw)
+        order = self._parsed(lambda found: parsing.order(found, self.name), raw)
         if order.order_id != order_id:
             raise self._bad("it is about another order than the one asked for")
         return order
-
-    def _order(self, raw: Json) -> Order:
-        self._newer = self._newer or parsing.is_newer(raw)
-        return parsing.order(raw, self.name)
 
     def _parsed(self, parse: Callable[[Json], T], raw: Json) -> T:
         try:
@@ -249,3 +260,17 @@ class Clawver:
 
     def _bad(self, problem: str, happened: Happened = Happened.NO) -> StoreError:
         return bad_answer(CAPABILITIES.title, problem, happened)
+
+
+def _together(one: Page, other: Page, limit: int) -> Page:
+    """The newest orders of both."""
+    both = (*one.orders, *other.orders)
+    newest = sorted(both, key=lambda order: order.created_at, reverse=True)
+    return Page(
+        orders=tuple(newest[:limit]),
+        full=one.full and other.full,
+        more=one.more or other.more or len(both) > limit,
+        # Of two lists that both hold orders, one cursor would lose the other's.
+        cursor=None if one.orders else other.cursor,
+        unreadable=one.unreadable + other.unreadable,
+    )

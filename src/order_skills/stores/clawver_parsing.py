@@ -22,6 +22,7 @@ from order_skills.stores.base import Receipt, ReceiptItem, Webhook
 from order_skills.stores.reading import (
     Json,
     Unreadable,
+    exact,
     flat,
     identifier,
     mapping,
@@ -181,7 +182,7 @@ def _tracking(raw: Json) -> Tracking | None:
     found = Tracking(
         carrier=word(raw, "carrier"),
         number=word(raw, "trackingNumber"),
-        url=word(raw, "trackingUrl", cap=2_000),
+        url=exact(raw, "trackingUrl"),
     )
     return found if found != Tracking() else None
 
@@ -190,7 +191,7 @@ def download_tokens(raw: Json) -> dict[str, str]:
     """The customer's download tokens that an order or a receipt carries, by item id: secrets."""
     found = {}
     for entry in map(mapping, rows(raw.get("items")) or ()):
-        item_id, token = identifier(entry, "id", "itemId"), word(entry, "downloadToken", cap=2_000)
+        item_id, token = identifier(entry, "id", "itemId"), exact(entry, "downloadToken")
         if http.is_path_id(item_id) and token:
             found[item_id] = token
     return found
@@ -203,14 +204,16 @@ def receipt(data: Json, checkout_id: str) -> Receipt:
     tokens = download_tokens(held) | download_tokens(inner)
     listed = rows(inner.get("items")) or rows(held.get("items")) or ()
     order_id = identifier(inner, "orderId") or identifier(held, "orderId", "id")
+    total = whole(held, "totalInCents")
+    if order_id is None and total is None and not listed:
+        raise Unreadable("it holds no receipt")
     return Receipt(
         checkout_id=checkout_id,
         order_id=order_id if http.is_path_id(order_id) else None,
         currency=CURRENCY,
-        total_minor=whole(held, "totalInCents"),
+        total_minor=total,
         items=tuple(_receipt_item(mapping(entry), tokens) for entry in listed),
-        status_token=word(inner, "orderStatusToken", cap=2_000)
-        or word(held, "orderStatusToken", cap=2_000),
+        status_token=exact(inner, "orderStatusToken") or exact(held, "orderStatusToken"),
     )
 
 
@@ -264,7 +267,7 @@ def _variant(raw: Json, product_price: int | None) -> Variant:
 
 def webhook(raw: Json) -> Webhook | None:
     """An endpoint, or None where the answer does not hold one."""
-    webhook_id, url = identifier(raw, "id"), word(raw, "url", cap=2_000)
+    webhook_id, url = identifier(raw, "id"), exact(raw, "url")
     if webhook_id is None or url is None:
         return None
     events = [e for e in rows(raw.get("events")) or () if isinstance(e, str)]

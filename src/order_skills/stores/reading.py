@@ -8,10 +8,13 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from order_skills import money, text
-from order_skills.errors import Code, Happened, StoreError
+from order_skills import http_errors, money, text
+from order_skills.errors import Happened, StoreError
 
 Json = Mapping[str, Any]
+
+# Signed links are long; one that is longer than this is no link.
+EXACT_CAP = 4_000
 
 
 class Unreadable(ValueError):
@@ -20,12 +23,7 @@ class Unreadable(ValueError):
 
 def bad_answer(title: str, problem: str, happened: Happened = Happened.NO) -> StoreError:
     """The error for an answer that has the form of JSON and not of an answer."""
-    return StoreError(
-        Code.STORE_BAD_ANSWER,
-        f"{title}'s answer cannot be relied on: {problem}",
-        "make the call once more; if it stays, tell the owner",
-        happened=happened,
-    )
+    return http_errors.bad_answer(title, problem, happened)
 
 
 def mapping(value: object) -> Json:
@@ -44,6 +42,23 @@ def word(source: Json, *names: str, cap: int = text.NAME_CAP) -> str | None:
         value = source.get(name)
         if isinstance(value, str) and (cleaned := text.clean(value, cap)):
             return cleaned
+    return None
+
+
+def exact(source: Json, *names: str) -> str | None:
+    """The first of these fields that holds a URL or a token; None where none does.
+
+    Either works only as it was given: one that would have to be cleaned or cut is none.
+    """
+    for name in names:
+        value = source.get(name)
+        if (
+            isinstance(value, str)
+            and value
+            and not any(char.isspace() for char in value)
+            and text.clean(value, EXACT_CAP) == value
+        ):
+            return value
     return None
 
 

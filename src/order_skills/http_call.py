@@ -1,0 +1,52 @@
+"""One request to a store as data: its path is filled with ids that cannot leave it."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeGuard
+from urllib.parse import quote
+
+from order_skills.errors import Code
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+
+
+def is_path_id(value: object) -> TypeGuard[str]:
+    """Whether value can stand in a path: the allow-list that keeps `..` and `/` out of a URL."""
+    return isinstance(value, str) and _ID.fullmatch(value) is not None and value not in (".", "..")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the store answered: the status and the strictly parsed JSON body."""
+
+    status: int
+    json: object
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request: a path template whose `{names}` are filled with ids that pass the pattern.
+
+    `missing` is the code for a 404; `key` is False for the platform's public endpoints, which
+    must not be handed the store's key.
+    """
+
+    method: str
+    template: str
+    ids: Mapping[str, str] = field(default_factory=dict)
+    query: Sequence[tuple[str, str]] = ()
+    body: Mapping[str, object] | None = None
+    missing: Code = Code.ORDER_NOT_FOUND
+    key: bool = True
+
+    def path(self) -> str:
+        """The path with every id in its place.
+
+        Raises:
+            ValueError: an id does not pass the pattern, which no caller may let happen.
+        """
+        for name, value in self.ids.items():
+            if not is_path_id(value):
+                raise ValueError(f"{name} cannot stand in a path")
+        return self.template.format_map({k: quote(v, safe="") for k, v in self.ids.items()})
