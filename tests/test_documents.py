@@ -151,7 +151,7 @@ def test_the_skill_says_what_openclaw_needs_to_load_it() -> None:
 
 def test_the_orders_that_the_tour_shows_are_in_the_embedded_store() -> None:
     box = Sandbox(platform="clawver")
-    tour = text("src/order_skills/demo.py")
+    tour = text("src/order_skills/demo/host.py") + text("src/order_skills/demo/terminal.py")
     named = set(re.findall(r'"(ord_\d+)"', tour))
     assert named
     assert named <= set(box.shop.orders)

@@ -81,6 +81,10 @@ def _run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
             return sandbox.run(arguments.platform, arguments.port, arguments.data)
         case "init":
+            if arguments.passphrase:
+                from order_skills.commands import passphrase
+
+                return passphrase.run(environ, arguments.config)
             from order_skills.commands import init
 
             return init.run(environ, arguments.config, replace=arguments.replace)
@@ -131,7 +135,13 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     )
     sandbox.add_argument("--data", type=Path, metavar="FILE", help="a shop of your own, in JSON")
     init = command("init", "Ask for the store's key, try it, and keep it in config.toml.")
-    init.add_argument("--replace", action="store_true", help="replace the key that is there")
+    what = init.add_mutually_exclusive_group()
+    what.add_argument("--replace", action="store_true", help="replace the key that is there")
+    what.add_argument(
+        "--passphrase",
+        action="store_true",
+        help="set, change or remove the passphrase that approvals ask for, and nothing else",
+    )
     command("doctor", "Check settings, key, reachability and ledger.")
     refunds.add_arguments(command("refunds", "Approve, deny, list and settle refunds."))
     host = command("config", "Print the configuration for an agent host.")

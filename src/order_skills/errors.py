@@ -92,6 +92,8 @@ class StoreError(AgentError):
         happened: for a request that writes, whether it may have taken effect.
         status: the HTTP status, where there was one.
         retry_after: seconds to wait, where the store said so.
+        store_code: the platform's own code, from the closed list of its adapter; for our code
+            to decide on, never for an agent to read.
     """
 
     def __init__(
@@ -103,11 +105,13 @@ class StoreError(AgentError):
         happened: Happened = Happened.NO,
         status: int | None = None,
         retry_after: float | None = None,
+        store_code: str | None = None,
     ) -> None:
         super().__init__(code, message, next_step)
         self.happened = happened
         self.status = status
         self.retry_after = retry_after
+        self.store_code = store_code
 
 
 def invalid(argument: str, problem: str, next_step: str) -> Refusal:

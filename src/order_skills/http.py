@@ -63,6 +63,7 @@ class StoreClient:
         pause: how to wait between attempts.
         deadlines: how long a step and a call may take.
         requests_per_minute: our own limit; None for none.
+        error_code: reads the platform's own code, if it is a known one, from an error's JSON.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class StoreClient:
         pause: Pause = anyio.sleep,
         deadlines: Deadlines = Deadlines(),
         requests_per_minute: int | None = None,
+        error_code: Callable[[object], str | None] | None = None,
     ) -> None:
         self.title = title
         self._base_url = base_url.rstrip("/")
@@ -85,6 +87,7 @@ class StoreClient:
         self._pause = pause
         self._deadlines = deadlines
         self._pace = Pace(requests_per_minute, pause)
+        self._error_code = error_code
         self._client: httpx.AsyncClient | None = None
 
     def __repr__(self) -> str:
@@ -200,16 +203,18 @@ class StoreClient:
                 call.method,
                 self._url(client, call),
                 json=call.body,
-                headers=self._key_headers if call.key else None,
+                headers={**call.headers, **(self._key_headers if call.key else {})},
             ) as response:
                 if not 200 <= response.status_code < 300:
-                    raise http_errors.refused(
+                    error = http_errors.refused(
                         self.title,
                         response.status_code,
                         response.headers,
                         writes=writes,
                         missing=call.missing,
                     )
+                    error.store_code = await self._store_code(response)
+                    raise error
                 body = await self._body(response)
             return Answer(response.status_code, strict_json.parse(body))
         except unsent:
@@ -220,6 +225,17 @@ class StoreClient:
         except (httpx.TransportError, httpx.InvalidURL, OSError):
             what = "broke the connection"
             raise http_errors.unavailable(self.title, what, happened) from None
+
+    async def _store_code(self, response: "httpx.Response") -> str | None:
+        """The platform's own error code; whatever is wrong with the body, there is none."""
+        import httpx
+
+        if self._error_code is None:
+            return None
+        try:
+            return self._error_code(strict_json.parse(await self._body(response)))
+        except (_BadBody, strict_json.BadJson, httpx.TransportError, OSError):
+            return None
 
     def _url(self, client: "httpx.AsyncClient", call: Call) -> "httpx.URL":
         path = call.path()

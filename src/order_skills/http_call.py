@@ -28,7 +28,7 @@ class Answer:
 class Call:
     """One request: a path template whose `{names}` are filled with ids that pass the pattern.
 
-    `missing` is the code for a 404; `key` is False for the platform's public endpoints, which
+    `headers` are further ones, such as an idempotency key. `missing` is the code for a 404; `key` is False for the platform's public endpoints, which
     must not be handed the store's key.
     """
 
@@ -37,6 +37,7 @@ class Call:
     ids: Mapping[str, str] = field(default_factory=dict)
     query: Sequence[tuple[str, str]] = ()
     body: Mapping[str, object] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
     missing: Code = Code.ORDER_NOT_FOUND
     key: bool = True
 

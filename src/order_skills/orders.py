@@ -63,6 +63,8 @@ class StoreRefund(Frozen):
     reason: str | None = None
     created_at: str | None = None
     processor_id: str | None = None
+    status: str | None = None
+    item_id: str | None = None
 
 
 class Tracking(Frozen):

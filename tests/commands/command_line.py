@@ -61,6 +61,10 @@ class StoreServer:
         self._loop.call_soon_threadsafe(self._end.set)
         self._thread.join()
 
+    def in_its_loop(self, work: Callable[[], object]) -> None:
+        """Have something done in the store's own thread, soon."""
+        self._loop.call_soon_threadsafe(work)
+
     async def _serve(self) -> None:
         self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
         async with running(self.box) as self.url:

@@ -101,13 +101,13 @@ def _item_amount(case: Case, item: Item, quantity: int | None) -> int | None:
         return None
     if quantity is None:
         return left
-    if item.quantity is None or quantity > item.quantity:
-        bought = item.quantity if item.quantity is not None else "an unknown number"
-        case.block(
-            Code.INVALID_ARGUMENT,
-            f"quantity {quantity} is more than the {bought} pieces of item {item.item_id}",
-            by_amount,
-        )
+    if item.quantity is None or not 0 < quantity <= item.quantity:
+        wrong = f"quantity {quantity} is not one of the {item.quantity} pieces of"
+        if item.quantity is None:
+            wrong = "the store does not say how many pieces there are of"
+        elif quantity > item.quantity:
+            wrong = f"quantity {quantity} is more than the {item.quantity} pieces of"
+        case.block(Code.INVALID_ARGUMENT, f"{wrong} item {item.item_id}", by_amount)
         return None
     if item.total_minor % item.quantity:
         case.block(

@@ -12,6 +12,17 @@ def elapsed() -> float:
     return time.monotonic() if _BOOTTIME is None else time.clock_gettime(_BOOTTIME)
 
 
+class Budget:
+    """Seconds that a call may take until it must answer."""
+
+    def __init__(self, seconds: float) -> None:
+        self._ends = elapsed() + seconds
+
+    def left(self) -> float:
+        """How many are left, never below zero."""
+        return max(self._ends - elapsed(), 0.0)
+
+
 class Stopwatch:
     """Seconds since it was made."""
 

@@ -1,16 +1,25 @@
 """Gathering the facts that the rules decide on: the order, our history, limits, policy."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from order_skills import money
 from order_skills.errors import Code, Refusal
 from order_skills.orders import Order
 from order_skills.refunds import rules
 from order_skills.refunds.amounts import markers
 from order_skills.refunds.async_ledger import AsyncLedger
 from order_skills.refunds.case import Blocker
-from order_skills.refunds.intents import Intent, Limits, Request, Spent, State, new_refund_id
+from order_skills.refunds.intents import (
+    COUNTED,
+    Intent,
+    Limits,
+    Request,
+    Spent,
+    State,
+    new_refund_id,
+)
 from order_skills.refunds.ledger import Ledger
 from order_skills.stores.base import Store
 
@@ -38,6 +47,23 @@ class Decisions:
         """The limits that hold for a store."""
         return self._own_limits.get(store.name, self._settings.limits)
 
+    async def check_repeat(self, store: Store, request: Request) -> None:
+        """That what the request names in `repeat_of` is a refund of ours of this order.
+
+        Raises:
+            Refusal: REFUND_NOT_FOUND, LEDGER_UNAVAILABLE.
+        """
+        if request.repeat_of is None:
+            return
+        account, order_id = store.account, request.order_id
+        history = await self._ledger.run(lambda books: books.of_order(account, order_id))
+        if all(intent.refund_id != request.repeat_of for intent in history):
+            raise Refusal(
+                Code.REFUND_NOT_FOUND,
+                f"order {order_id} has no refund with the refund_id in repeat_of",
+                f'check_refund(order_id="{order_id}") lists its refunds',
+            )
+
     async def decide(
         self, store: Store, order: Order, request: Request, itself: str | None = None
     ) -> Decided:
@@ -61,7 +87,7 @@ class Decisions:
             self._policy(store, frozen=frozen),
             store.capabilities,
             spent=spent,
-            strangers=marked - known,
+            strangers=(marked - known) | _given_up(history, marked),
             itself=itself,
         )
         return Decided(decision, history)
@@ -106,8 +132,10 @@ class Decisions:
         raise Refusal(
             Code.NOT_REFUNDABLE,
             f"order {order.order_id} changed since refund {intent.refund_id} was asked for: "
-            f"refunded then {intent.refunded_before_minor}, now {order.refunded_minor}; "
-            f"the refund was {intent.amount_minor}, now it would be {decision.amount_minor}",
+            f"refunded then {_shown(intent.refunded_before_minor, intent.currency)}, "
+            f"now {_shown(order.refunded_minor, order.currency)}; the refund was "
+            f"{_shown(intent.amount_minor, intent.currency)}, now it would be "
+            f"{_shown(decision.amount_minor, order.currency)}",
             f'check_refund(order_id="{order.order_id}"), then ask the person again',
         )
 
@@ -143,6 +171,20 @@ class Decisions:
             read_only=self._settings.read_only,
             frozen=frozen,
         )
+
+
+def _given_up(history: Sequence[Intent], marked: frozenset[str]) -> frozenset[str]:
+    """Refunds of ours that the store shows, although this ledger says that nothing was sent.
+
+    It was set back to an older backup, or the evidence is late: `reconcile` settles both.
+    """
+    return frozenset(
+        i.refund_id for i in history if i.refund_id in marked and i.state not in COUNTED
+    )
+
+
+def _shown(minor: int | None, currency: str) -> str:
+    return "unknown" if minor is None else money.shown(minor, currency)
 
 
 def first(decision: rules.Decision) -> Refusal:

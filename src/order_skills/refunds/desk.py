@@ -6,6 +6,7 @@ read the order fresh → decide → write the intent down → (a person?) → cl
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import secrets
@@ -13,16 +14,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from order_skills.answers import Attention
+import anyio
+
 from order_skills.errors import AgentError, Code, Refusal, StoreError
 from order_skills.orders import Order
+from order_skills.refunds import desk_turns as turns
 from order_skills.refunds import rules, sending, settling
-from order_skills.refunds.amounts import markers
-from order_skills.refunds.async_ledger import AsyncLedger
+from order_skills.refunds.async_ledger import AsyncLedger, InThread, in_thread
+from order_skills.refunds.clock import Budget
 from order_skills.refunds.decisions import Decided, Decisions, first
-from order_skills.refunds.intents import STARTS_ANEW, Intent, Request, State
+from order_skills.refunds.intents import Intent, Request, State
 from order_skills.refunds.ledger import Change, Ledger
-from order_skills.refunds.outbox import Outbox
+from order_skills.refunds.outbox import Outbox, Parcel
 from order_skills.refunds.settling import Schedule
 from order_skills.stores.base import Store
 
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# A call answers how a refund stands rather than let its host give up at 60 s.
+ANSWER_SECONDS = 48.0
 # How long a shutdown waits for sends in flight.
 DRAIN_SECONDS = 35.0
 # How often approvals given elsewhere and sends left behind are looked for.
@@ -60,6 +65,7 @@ class Desk:
         open_ledger: opens the ledger, at first use.
         ledger_exists: whether there is one yet; a background round makes none.
         schedule: when an intent in doubt is read back.
+        call_ledger: how a blocking call of the ledger is made.
     """
 
     def __init__(
@@ -70,8 +76,10 @@ class Desk:
         *,
         ledger_exists: Callable[[], bool] = lambda: True,
         schedule: Schedule | None = None,
+        call_ledger: InThread = in_thread,
     ) -> None:
-        self.ledger = AsyncLedger(open_ledger, f"{os.getpid()}-{secrets.token_hex(6)}")
+        owner = f"{os.getpid()}-{secrets.token_hex(6)}"
+        self.ledger = AsyncLedger(open_ledger, owner, call_ledger)
         self.schedule = schedule or Schedule()
         self._settings = settings
         self._stores = {s.account: s for s in stores.values() if s.capabilities.refunds}
@@ -99,20 +107,15 @@ class Desk:
         """
         return await self.ledger.run(lambda books: books.of_order(store.account, order_id))
 
-    async def needs_attention(self, store: Store) -> list[Attention]:
-        """Refunds of the store that wait for a person, or are in doubt."""
+    async def waiting(self, store: Store) -> tuple[Intent, ...]:
+        """The newest refunds of the store that wait for a person, or are in doubt.
+
+        Raises:
+            Refusal: LEDGER_UNAVAILABLE.
+        """
         if not (self.ledger.is_open or self._ledger_exists()):
-            return []
-        accounts = (store.account,)
-        found = await self.ledger.run(lambda books: books.list(accounts, _WAITING, 30))
-        return [
-            Attention(
-                order_id=i.request.order_id,
-                reason=f"a refund is {i.outcome}",
-                refund_id=i.refund_id,
-            )
-            for i in found
-        ]
+            return ()
+        return await self.ledger.run(lambda books: books.list((store.account,), _WAITING, 30))
 
     async def refund(self, store: Store, request: Request) -> Handled:
         """Find or make the refund. One that needs nobody is sent; else it waits for a person.
@@ -120,14 +123,21 @@ class Desk:
         Raises:
             AgentError: it may not be, or the store or the ledger failed; nothing was sent.
         """
+        budget = Budget(ANSWER_SECONDS)
         fingerprint = request.fingerprint(store.account)
-        found = await self.ledger.run(lambda books: _live(books, store.account, fingerprint))
-        if found is not None:
-            return await self._as_it_stands(found)
-        await self._check_repeat(store, request)
+
+        def live(books: Ledger) -> Intent | None:
+            return turns.live(books, store.account, fingerprint)
+
+        if (found := await self.ledger.run(live)) is not None:
+            return await self._go_on(found, budget)
+        await self._decisions.check_repeat(store, request)
         order = await store.get_order(request.order_id)
         decided = await self._decisions.decide(store, order, request)
         if decided.decision.blockers:
+            # The same call may have been made while the order was read: then that is the refund.
+            if (found := await self.ledger.run(live)) is not None:
+                return await self._go_on(found, budget)
             raise first(decided.decision)
         intent, new = await self.ledger.run(
             lambda books: books.find_or_prepare(
@@ -135,26 +145,28 @@ class Desk:
             )
         )
         if not new:
-            return await self._as_it_stands(intent)
+            return await self._go_on(intent, budget)
         if intent.needs_person:
             return Handled(intent, order)
-        return await self._send(store, intent, order, decided)
+        return await self._send(store, intent, order, decided, budget)
 
-    async def get(self, refund_id: str) -> Handled:
-        """A refund by its id, brought up to date.
+    async def get(self, refund_id: str, store: Store | None = None) -> Handled:
+        """A refund by its id, brought up to date; of this store, if one is named.
 
         Raises:
             Refusal: REFUND_NOT_FOUND, the same for one of another store and for none.
         """
-        accounts = self.accounts
-        intent = await self.ledger.run(lambda books: _get(books, refund_id, accounts))
+        accounts = self.accounts if store is None else frozenset({store.account})
+        intent = await self.ledger.run(
+            lambda books: turns.brought_up_to_date(books, refund_id, accounts)
+        )
         if intent is None:
             raise Refusal(
                 Code.REFUND_NOT_FOUND,
                 "there is no refund with this refund_id",
                 "check_refund(order_id=...) lists the refunds of an order",
             )
-        return await self._as_it_stands(intent)
+        return await self._as_it_stands(intent, Budget(ANSWER_SECONDS))
 
     # --- approving ----------------------------------------------------------------------
 
@@ -162,9 +174,12 @@ class Desk:
         """A person approved it: mark it, read the order again, and send it.
 
         Raises:
-            AgentError: FROZEN, or what changed since it was asked for.
+            AgentError: READ_ONLY, FROZEN, or what changed since it was asked for.
         """
-        marked = await self.ledger.run(lambda books: books.approve(refund_id, by))
+        if self._settings.read_only:
+            raise sending.read_only()
+        accounts = self.accounts
+        marked = await self.ledger.run(lambda books: turns.approved(books, refund_id, by, accounts))
         if marked is not None:
             return await self.send_approved(marked)
         if await self.ledger.run(lambda books: books.frozen()) is not None:
@@ -172,13 +187,14 @@ class Desk:
         return await self.get(refund_id)
 
     async def send_approved(self, intent: Intent) -> Handled:
-        """Send an approved intent, after reading its order again.
+        """Send an intent that is approved or needs nobody, after reading its order again.
 
         Raises:
             AgentError: it may not be any more, or the store failed; it is `not_sent` then.
         """
+        budget = Budget(ANSWER_SECONDS)
         if intent.refund_id in self._outbox:
-            return await self._as_it_stands(intent)
+            return await self._as_it_stands(intent, budget)
         store = self._stores[intent.account]
         try:
             order = await store.get_order(intent.request.order_id)
@@ -187,8 +203,11 @@ class Desk:
             if await self._outbox.not_sent(intent, error):
                 raise
             # Another process sent it meanwhile; that is what changed.
-            return await self._as_it_stands(intent)
-        return await self._send(store, intent, order, decided)
+            return await self._as_it_stands(intent, budget)
+        if intent.approved_at is None and decided.decision.needs_person:
+            # The owner's policy became stricter since it was asked for: it waits for a person.
+            return Handled(intent, order, already_done=True)
+        return await self._send(store, intent, order, decided, budget)
 
     async def deny(self, refund_id: str, by: str) -> Intent | None:
         """A person said no. None where it no longer waits."""
@@ -223,11 +242,8 @@ class Desk:
 
     async def round(self) -> None:
         """Once: expire, send what was approved elsewhere, and settle what is due."""
-        accounts = self.accounts
-        _, approved = await self.ledger.run(
-            lambda books: (books.expire(), books.approved(accounts))
-        )
-        for intent in approved:
+        owner, accounts = self.ledger.owner, self.accounts
+        for intent in await self.ledger.run(lambda books: turns.to_send(books, owner, accounts)):
             try:
                 await self.send_approved(intent)
             except AgentError as error:
@@ -236,68 +252,47 @@ class Desk:
 
     # --- inside -------------------------------------------------------------------------
 
-    async def _check_repeat(self, store: Store, request: Request) -> None:
-        if request.repeat_of is None:
-            return
-        history = await self.history(store, request.order_id)
-        if all(intent.refund_id != request.repeat_of for intent in history):
-            raise Refusal(
-                Code.REFUND_NOT_FOUND,
-                f"order {request.order_id} has no refund with the refund_id in repeat_of",
-                f'check_refund(order_id="{request.order_id}") lists its refunds',
-            )
-
-    async def _send(self, store: Store, intent: Intent, order: Order, decided: Decided) -> Handled:
+    async def _send(
+        self, store: Store, intent: Intent, order: Order, decided: Decided, budget: Budget
+    ) -> Handled:
         limits = self._decisions.limits(store)
-        ended = await self._outbox.send(store, intent, order, decided.history, limits)
+        parcel = Parcel(store, intent, order, decided.history, limits)
+        ended = await self._outbox.send(parcel, budget)
         if ended.state is State.NOT_SENT:
-            raise _not_sent(ended)
+            raise sending.not_sent(ended)
+        if ended.owner != self.ledger.owner:
+            return Handled(ended, already_done=True)
         if ended.state is State.SUCCEEDED:
-            return Handled(ended, await self._look_again(store, ended))
+            # One more reading: what is left, and whether it was made twice on the way.
+            with anyio.move_on_after(budget.left()), contextlib.suppress(AgentError):
+                return Handled(ended, await settling.look_again(self.ledger, store, ended))
         return Handled(ended)
 
-    async def _look_again(self, store: Store, intent: Intent) -> Order | None:
-        """One reading after a refund was made: what is left, and whether it was made twice."""
-        try:
-            order = await store.get_order(intent.request.order_id)
-        except StoreError:
-            return None
-        if len(markers(order.refunds).get(intent.refund_id, [])) > 1:
-            logger.error("refund alarm: DUPLICATE: %s is there more than once", intent.refund_id)
-        return order
+    async def _go_on(self, intent: Intent, budget: Budget) -> Handled:
+        """An earlier intent of the same request.
 
-    async def _as_it_stands(self, intent: Intent) -> Handled:
+        One that needs nobody is sent now: the call that wrote it down ended before it could.
+        """
+        unsent = intent.state is State.PREPARED and not intent.needs_person
+        if not unsent or self._settings.read_only or intent.refund_id in self._outbox:
+            return await self._as_it_stands(intent, budget)
+        return await self.send_approved(intent)
+
+    async def _as_it_stands(self, intent: Intent, budget: Budget) -> Handled:
         """An earlier intent, settled by one more reading where that is due."""
         if intent.refund_id in self._outbox:
-            return Handled(await self._outbox.wait(intent), already_done=True)
+            # Why it may fail is told to the call that sends it.
+            with contextlib.suppress(AgentError):
+                return Handled(await self._outbox.wait(intent, budget), already_done=True)
         in_doubt = intent.state in (State.UNKNOWN, State.NEEDS_HUMAN)
         if in_doubt and not self._settings.read_only:
             now = await self.ledger.run(lambda books: books.now())
             if self.schedule.due(intent, now):
                 store = self._stores[intent.account]
-                try:
-                    await settling.settle(self.ledger, store, intent, self.schedule)
-                except StoreError:
-                    logger.info("refund %s could not be read back", intent.refund_id)
+                with anyio.move_on_after(budget.left()):
+                    try:
+                        await settling.settle(self.ledger, store, intent, self.schedule)
+                    except StoreError:
+                        logger.info("refund %s could not be read back", intent.refund_id)
         current = await self.ledger.run(lambda books: books.get(intent.refund_id))
         return Handled(current or intent, already_done=True)
-
-
-def _live(books: Ledger, account: str, fingerprint: str) -> Intent | None:
-    books.expire()
-    found = books.find(account, fingerprint)
-    return None if found is None or found.state in STARTS_ANEW else found
-
-
-def _get(books: Ledger, refund_id: str, accounts: frozenset[str]) -> Intent | None:
-    books.expire()
-    return books.get(refund_id, accounts)
-
-
-def _not_sent(intent: Intent) -> AgentError:
-    code = next((c for c in Code if c == intent.code), Code.STORE_UNAVAILABLE)
-    return StoreError(
-        code,
-        f"refund {intent.refund_id} was not sent: {intent.why or 'nothing left this machine'}",
-        "make the same call again in a minute",
-    )

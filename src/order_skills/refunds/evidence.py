@@ -28,7 +28,7 @@ class Different:
 
 @dataclass(frozen=True)
 class Absent:
-    """The store's list of refunds does not hold it. No proof: the list may be stale."""
+    """The store's list of refunds holds nothing that could be it. It may be stale: no proof."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,15 @@ def read_back(intent: Intent, refunds: Sequence[StoreRefund] | None) -> Evidence
     """What reading the order says, some time after the request was sent."""
     if refunds is None:
         return Unclear()
-    ours = [r for r in refunds if r.refund_id and r.refund_id == intent.store_refund_id]
-    ours = ours or markers(refunds).get(intent.refund_id, [])
+    marked = markers(refunds)
+    ours = marked.get(intent.refund_id, [])
+    ours = ours or [r for r in refunds if r.refund_id and r.refund_id == intent.store_refund_id]
     if ours:
         return _judged(intent, ours)
-    fresh = [r for r in refunds if r.refund_id not in intent.baseline]
-    # A store that shows no reasons shows no markers either; what is new may be ours.
-    if any(r.reason is None and r.amount_minor == intent.amount_minor for r in fresh):
+    others = {id(r) for found in marked.values() for r in found}
+    fresh = [r for r in refunds if r.refund_id not in intent.baseline and id(r) not in others]
+    # A store that hides reasons, or cuts them, shows no marker; what is new may be ours.
+    if any(r.amount_minor == intent.amount_minor for r in fresh):
         return Unclear()
     return Absent()
 

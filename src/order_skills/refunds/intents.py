@@ -12,7 +12,8 @@ most once. What the table does not allow does not happen:
     UNKNOWN --marker or id read back--> SUCCEEDED
     UNKNOWN --quiet period over, or several candidates--> NEEDS_HUMAN
     NEEDS_HUMAN --operator, or evidence--> SUCCEEDED   --operator--> NOT_APPLIED
-    late evidence moves REJECTED, NOT_SENT and NOT_APPLIED to SUCCEEDED, with an alarm
+    late evidence moves REJECTED, NOT_SENT, DENIED, EXPIRED and NOT_APPLIED to SUCCEEDED,
+    with an alarm
 
 SUCCEEDED never changes. See references/refund-safety.md for why each arrow is safe.
 """
@@ -88,8 +89,8 @@ MOVES: Mapping[State, frozenset[State]] = {
     _S.NOT_SENT: frozenset({_S.SUCCEEDED}),
     _S.NOT_APPLIED: frozenset({_S.SUCCEEDED}),
     _S.SUCCEEDED: frozenset(),
-    _S.DENIED: frozenset(),
-    _S.EXPIRED: frozenset(),
+    _S.DENIED: frozenset({_S.SUCCEEDED}),
+    _S.EXPIRED: frozenset({_S.SUCCEEDED}),
 }
 
 # At most one intent of an order may be in one of these (the ledger's unique index).
@@ -99,7 +100,7 @@ COUNTED = ACTIVE | {_S.SUCCEEDED}
 # After one of these the same request makes a new intent; after all others it finds the old one.
 STARTS_ANEW = frozenset({_S.EXPIRED, _S.REJECTED, _S.NOT_SENT})
 # Evidence that arrives after one of these is an alarm.
-LATE = frozenset({_S.REJECTED, _S.NOT_SENT, _S.NOT_APPLIED, _S.NEEDS_HUMAN})
+LATE = frozenset({_S.REJECTED, _S.NOT_SENT, _S.DENIED, _S.EXPIRED, _S.NOT_APPLIED, _S.NEEDS_HUMAN})
 
 
 def allowed(before: State, after: State) -> bool:

@@ -160,21 +160,34 @@ class Ledger(Protocol):
         ...
 
     def move(
-        self, refund_id: str, state: State, change: Change, *, epoch: int | None = None
+        self,
+        refund_id: str,
+        state: State,
+        change: Change,
+        *,
+        epoch: int | None = None,
+        before: State | None = None,
     ) -> Intent | None:
-        """One guarded move with its event row; None where the table, or the epoch, forbids it.
+        """One guarded move with its event row; None where the table, or a guard, forbids it.
 
-        `epoch`: only if the intent is still of this epoch. A store_refund_id that belongs to
-        another intent of the account raises LedgerError.
+        `epoch`: only if the intent is still of this epoch. `before`: only if it is still in this
+        state. A store_refund_id that belongs to another intent of the account raises LedgerError.
         """
+        ...
+
+    def warn(self, refund_id: str, change: Change) -> None:
+        """Keep an alarm with its evidence on an intent; its state stays as it is."""
         ...
 
     def still_ours(self, refund_id: str, epoch: int) -> bool:
         """Whether the intent is SENDING under this epoch: asked just before the first byte."""
         ...
 
-    def checked(self, refund_id: str) -> None:
-        """Count one reading back: `checks` + 1, `checked_at` now."""
+    def checked(self, refund_id: str, change: Change | None = None) -> None:
+        """Count one reading back: `checks` + 1, `checked_at` now.
+
+        `change`: what it showed, kept as an event, where a later conclusion rests on it.
+        """
         ...
 
     def approved(self, accounts: Collection[str]) -> tuple[Intent, ...]:
@@ -199,6 +212,13 @@ class Ledger(Protocol):
 
     def heartbeat(self, owner: str) -> None:
         """Renew it, where that is needed."""
+        ...
+
+    def others_alive(self, owner: str) -> bool:
+        """Whether a process besides this one is registered and alive.
+
+        A command leaves what a person just approved to a running server, if there is one.
+        """
         ...
 
     def unregister(self, owner: str) -> None:

@@ -129,7 +129,7 @@ def _order_state(case: Case, capabilities: Capabilities, strangers: frozenset[st
             f"order {order.order_id} is fully refunded already",
             f"{look} shows its refunds; tell the person that it was refunded",
         )
-    elif "unknown" in (paid, order.status) or paid == "disputed":
+    elif {paid, order.status} & {"unknown", "disputed"}:
         case.block(
             Code.NOT_REFUNDABLE,
             f"order {order.order_id} has order status {order.status} and payment status {paid}, "
@@ -152,7 +152,7 @@ def _order_state(case: Case, capabilities: Capabilities, strangers: frozenset[st
             Code.NOT_REFUNDABLE,
             f"order {order.order_id} has a refund made by order-skills that this ledger "
             "does not know",
-            "ask the owner to run `order-skills refunds reconcile`",
+            f"ask the owner to run `order-skills refunds reconcile --order {order.order_id}`",
         )
 
 

@@ -5,8 +5,10 @@ The table of what an answer means is `_verdict`; its rows come from references/r
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
+
+import anyio
 
 from order_skills.errors import AgentError, Code, Happened, Refusal, StoreError
 from order_skills.http import Deadlines
@@ -14,7 +16,7 @@ from order_skills.orders import Order
 from order_skills.refunds import evidence
 from order_skills.refunds.async_ledger import AsyncLedger
 from order_skills.refunds.clock import Stopwatch
-from order_skills.refunds.intents import Intent, Limits, State
+from order_skills.refunds.intents import LATE, Intent, Limits, State
 from order_skills.refunds.ledger import (
     Busy,
     Change,
@@ -37,6 +39,9 @@ DEADLINE_SECONDS = Deadlines().call + START_WITHIN_SECONDS + 5.0
 
 # A no that a proxy's repetition, or a slow replica, could have caused: read back first.
 _DOUBTFUL_NO = frozenset({409, 422})
+# A ledger that was locked or full takes an outcome a little later.
+_RECORD_AGAIN_AFTER = (0.2, 1.0, 5.0, 10.0)
+_LATE = "LATE: the store made it after it had been given up"
 
 
 @dataclass(frozen=True)
@@ -53,15 +58,18 @@ async def claim(
     order: Order,
     history: Sequence[Intent],
     limits: Limits,
-) -> Claim:
-    """Try to make the intent ours to send; durable when it is.
+) -> tuple[Claim, Stopwatch]:
+    """Try to make the intent ours to send; durable when it is. And the time since it was tried.
 
     Raises:
         Refusal: LEDGER_UNAVAILABLE; nothing was sent.
     """
     baseline = tuple(r.refund_id for r in order.refunds or () if r.refund_id)
-    return await ledger.run(
-        lambda books: books.claim(
+
+    def work(books: Ledger) -> tuple[Claim, Stopwatch]:
+        # Begun before the claim: a process may be stopped at any moment after it, too.
+        watch = Stopwatch()
+        claimed = books.claim(
             intent.refund_id,
             owner=ledger.owner,
             baseline=baseline,
@@ -70,7 +78,9 @@ async def claim(
             must_be_approved=bool(intent.needs_person),
             history=history,
         )
-    )
+        return claimed, watch
+
+    return await ledger.run(work)
 
 
 def not_claimed(claim: Claim) -> AgentError | None:
@@ -102,6 +112,25 @@ def not_claimed(claim: Claim) -> AgentError | None:
     assert_never(claim)
 
 
+def not_sent(intent: Intent) -> StoreError:
+    """Why nothing left this machine, for who asked."""
+    code = next((c for c in Code if c == intent.code), Code.STORE_UNAVAILABLE)
+    return StoreError(
+        code,
+        f"refund {intent.refund_id} was not sent: {intent.why or 'nothing left this machine'}",
+        "make the same call again in a minute",
+    )
+
+
+def read_only() -> Refusal:
+    """READ_ONLY, for whoever would move money here."""
+    return Refusal(
+        Code.READ_ONLY,
+        "this server only reads",
+        "tell the person that the owner switched refunds off here",
+    )
+
+
 def stopped() -> Refusal:
     """FROZEN, for whoever meets it."""
     return Refusal(
@@ -116,8 +145,16 @@ async def send(ledger: AsyncLedger, store: Store, intent: Intent, since_claim: S
 
     Returns the intent as it stands. A ledger that fails now leaves it SENDING, which the next
     reading back settles.
+
+    Raises:
+        Refusal: LEDGER_UNAVAILABLE; nothing was sent.
     """
-    ours = await ledger.run(lambda books: books.still_ours(intent.refund_id, intent.epoch))
+    try:
+        ours = await ledger.run(lambda books: books.still_ours(intent.refund_id, intent.epoch))
+    except Refusal as error:
+        unsent = Change("desk", "the ledger failed before it could be sent", code=str(error.code))
+        await _record(ledger, intent, Verdict(State.NOT_SENT, unsent))
+        raise
     if not ours or since_claim.seconds() > START_WITHIN_SECONDS:
         # The machine slept, or another process took it for lost. Nothing was sent.
         late = Change("desk", "this process was stopped before it could send", code="NOT_STARTED")
@@ -163,7 +200,7 @@ def made(found: evidence.Made, who: str, source: str, *, late: bool = False) -> 
     if found.duplicates:
         alarm = f"DUPLICATE: the store shows this refund {found.duplicates + 1} times"
     elif late:
-        alarm = "LATE: the store made it after it had been given up"
+        alarm = _LATE
     if alarm:
         logger.error("refund alarm: %s", alarm)
     return Change(
@@ -171,7 +208,6 @@ def made(found: evidence.Made, who: str, source: str, *, late: bool = False) -> 
         f"confirmed by {source}",
         store_refund_id=found.refund.refund_id,
         processor_id=found.refund.processor_id,
-        settlement="created",
         alarm=alarm,
         evidence={"source": source, "amount_minor": found.refund.amount_minor},
     )
@@ -190,18 +226,31 @@ def different(found: evidence.Different, who: str) -> Change:
 
 
 async def _record(ledger: AsyncLedger, intent: Intent, verdict: Verdict) -> Intent:
+    """Write it down, trying again for a while; the intent as it stands.
+
+    A ledger that cannot take it leaves the intent SENDING, as it was before.
+    """
+
     def work(books: Ledger) -> Intent:
-        moved = books.move(intent.refund_id, verdict.state, verdict.change, epoch=intent.epoch)
+        now, change = books.get(intent.refund_id), verdict.change
+        if verdict.state is State.SUCCEEDED and now is not None and now.state in LATE:
+            # Somebody gave it up while the store took its time.
+            logger.error("refund alarm: %s", _LATE)
+            change = replace(change, alarm=change.alarm or _LATE)
+        moved = books.move(intent.refund_id, verdict.state, change, epoch=intent.epoch)
         return moved or books.get(intent.refund_id) or intent
 
-    try:
-        return await ledger.run(work)
-    except Refusal:
-        # The one place where an outcome could be lost: say it where the owner looks.
-        logger.critical(
-            "ledger failed after refund %s was sent: it is %s (%s)",
-            intent.refund_id,
-            verdict.state,
-            verdict.change.why,
-        )
-        raise
+    for pause in (*_RECORD_AGAIN_AFTER, None):
+        try:
+            return await ledger.run(work)
+        except Refusal:
+            if pause is not None:
+                await anyio.sleep(pause)
+    # The one place where an outcome could be lost: say it where the owner looks.
+    logger.critical(
+        "ledger failed after refund %s was sent: it is %s (%s)",
+        intent.refund_id,
+        verdict.state,
+        verdict.change.why,
+    )
+    return intent

@@ -5,16 +5,20 @@ refund that a list does not show may be on its way, so an intent is given up to 
 after a quiet period, and late evidence still moves it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from order_skills.errors import AgentError
+from order_skills.errors import AgentError, Code
+from order_skills.orders import Order
 from order_skills.refunds import evidence, sending
 from order_skills.refunds.async_ledger import AsyncLedger
-from order_skills.refunds.intents import LATE, Intent, State
+from order_skills.refunds.intents import LATE, Event, Intent, State
 from order_skills.refunds.ledger import Change, Ledger
 from order_skills.stores.base import Store
+
+# What a reading that shows no refund leaves behind, where the store had said no.
+_SHOWS_NONE = {"reading": "absent"}
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,8 @@ class Schedule:
     """When an intent in doubt is read back, in seconds since it was claimed.
 
     Attributes:
-        steps: the first readings; after them one each `then_every` until `until`.
+        steps: the first readings; after them one each `then_every` until `until`, and for ever
+            while nothing could be concluded.
         quiet: before this nothing is concluded from absence. Longer than the send's deadline,
             the time a packet may wait, and the staleness of a replica together.
         apart: a store's no (409, 422) counts when two readings so far apart show no refund.
@@ -39,13 +44,20 @@ class Schedule:
         began = intent.claimed_at if intent.claimed_at is not None else intent.created_at
         age = now - began
         if intent.checks < len(self.steps):
-            return age >= self.steps[intent.checks]
-        return age <= self.until and now - (intent.checked_at or began) >= self.then_every
+            # Before it began: the clock was set back, and says nothing of how long it is ago.
+            return age >= self.steps[intent.checks] or age < 0
+        since = now - (intent.checked_at if intent.checked_at is not None else began)
+        goes_on = age <= self.until or intent.state is State.UNKNOWN
+        return goes_on and not 0 <= since < self.then_every
+
+    def quiet_from(self, intent: Intent) -> float:
+        """When the quiet period of this intent is over, by the ledger's clock."""
+        began = intent.claimed_at if intent.claimed_at is not None else intent.created_at
+        return began + self.quiet
 
     def is_quiet(self, intent: Intent, now: float) -> bool:
         """Whether the quiet period of this intent is over."""
-        began = intent.claimed_at if intent.claimed_at is not None else intent.created_at
-        return now - began >= self.quiet
+        return now >= self.quiet_from(intent)
 
 
 async def settle(
@@ -57,16 +69,40 @@ async def settle(
         AgentError: the store could not be read, or the ledger not be used.
     """
     order = await store.get_order(intent.request.order_id)
+    return await conclude(ledger, intent, order, schedule, who)
+
+
+async def conclude(
+    ledger: AsyncLedger, intent: Intent, order: Order, schedule: Schedule, who: str
+) -> Intent:
+    """Conclude what can be concluded from this reading; the intent as it stands then.
+
+    Raises:
+        Refusal: LEDGER_UNAVAILABLE.
+    """
     found = evidence.read_back(intent, order.refunds)
 
-    def conclude(books: Ledger) -> Intent:
-        verdict = _verdict(intent, found, schedule, books.now(), who)
-        books.checked(intent.refund_id)
+    doubted_no = (
+        intent.state is State.UNKNOWN
+        and intent.code == Code.STORE_REJECTED
+        and isinstance(found, evidence.Absent)
+    )
+
+    def work(books: Ledger) -> Intent:
+        now = books.now()
+        if doubted_no:
+            events = books.events(intent.refund_id)
+            verdict = _absent_twice(intent, events, schedule, now, who)
+            seen = Change(who, "the store shows no refund of ours", evidence=_SHOWS_NONE)
+            books.checked(intent.refund_id, seen)
+        else:
+            verdict = _verdict(intent, found, schedule, now, who)
+            books.checked(intent.refund_id)
         if verdict is not None:
             books.move(intent.refund_id, verdict.state, verdict.change, epoch=intent.epoch)
         return books.get(intent.refund_id) or intent
 
-    return await ledger.run(conclude)
+    return await ledger.run(work)
 
 
 def _verdict(
@@ -84,15 +120,42 @@ def _verdict(
         return None
     if isinstance(found, evidence.Different):
         return sending.Verdict(State.NEEDS_HUMAN, sending.different(found, who))
-    said_no = intent.code == "STORE_REJECTED" and isinstance(found, evidence.Absent)
-    apart = None if intent.checked_at is None else now - intent.checked_at
-    if said_no and apart is not None and apart >= schedule.apart:
-        why = "the store said no, and reading it twice shows no refund"
-        return sending.Verdict(State.REJECTED, Change(who, why, code=intent.code))
     if schedule.is_quiet(intent, now):
         why = "reading back shows no refund of ours; a person has to look at the store"
         return sending.Verdict(State.NEEDS_HUMAN, Change(who, why))
     return None
+
+
+def _absent_twice(
+    intent: Intent, events: Sequence[Event], schedule: Schedule, now: float, who: str
+) -> sending.Verdict | None:
+    """What a store's no comes to with this reading, which shows no refund of ours.
+
+    Only readings that showed the list count: one that failed proves nothing.
+    """
+    if any(e.evidence == _SHOWS_NONE and now - e.at >= schedule.apart for e in events):
+        why = "the store said no, and reading it twice shows no refund"
+        return sending.Verdict(State.REJECTED, Change(who, why, code=intent.code))
+    return None
+
+
+async def look_again(ledger: AsyncLedger, store: Store, intent: Intent) -> Order:
+    """Read the order once after a refund was made; a second one with our marker is an alarm.
+
+    Raises:
+        AgentError: the store could not be read, or the ledger not be used.
+    """
+    order = await store.get_order(intent.request.order_id)
+    found = evidence.read_back(intent, order.refunds)
+    change = None
+    if isinstance(found, evidence.Made) and found.duplicates:
+        change = sending.made(found, "desk", "reading back")
+    elif isinstance(found, evidence.Different):
+        change = sending.different(found, "desk")
+    if change is not None:
+        kept = change
+        await ledger.run(lambda books: books.warn(intent.refund_id, kept))
+    return order
 
 
 async def take_over(ledger: AsyncLedger, accounts: frozenset[str], who: str) -> int:

@@ -5,7 +5,8 @@ said in one place: its own file.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from order_skills.orders import (
@@ -25,6 +26,9 @@ class Capabilities:
 
     `statuses` are the order words its orders can have, so a filter by another one would
     look like "no orders"; `page_limit` is how many orders one request can ask for.
+    `refund_forms` are the ways a refund can be asked for: by `amount`, by `items`, in `full`;
+    `marker` says that the reason is sent and shown again, and with it our marker.
+    `transitions` are the order words that may follow each.
     `refundable_payment` are the payment words on which it takes a refund where it reports
     one; `refundable_status` are its own order words on which it does where it does not.
     """
@@ -34,12 +38,34 @@ class Capabilities:
     statuses: tuple[OrderStatus, ...]
     page_limit: int
     refunds: bool = False
+    refund_forms: frozenset[str] = frozenset()
+    marker: bool = False
     refundable_payment: frozenset[PaymentStatus] = frozenset()
     refundable_status: frozenset[str] = frozenset()
     downloads: bool = False
     variants: bool = False
     receipts: bool = False
     webhooks: bool = False
+    update_status: bool = False
+    transitions: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    cancel: bool = False
+    imports: bool = False
+    links: bool = False
+    records: bool = False
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is looked for in a store. An adapter uses what its platform can filter by.
+
+    `after` is inclusive, `before` exclusive, both aware; `product` is an id or part of a name.
+    """
+
+    status: str | None = None
+    customer_email: str | None = None
+    product: str | None = None
+    after: datetime | None = None
+    before: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +114,59 @@ class Webhook:
     url: str
     events: tuple[str, ...]
     active: bool | None
+
+
+@dataclass(frozen=True)
+class ImportItem:
+    """A line of an order that was made elsewhere."""
+
+    external_product_id: str
+    external_variant_id: str | None
+    quantity: int
+    price_minor: int
+
+
+@dataclass(frozen=True)
+class ImportDraft:
+    """An order that was made elsewhere; `external_order_id` makes importing it again harmless."""
+
+    external_order_id: str
+    items: tuple[ImportItem, ...]
+    total_minor: int
+    currency: str
+    customer_id: str | None = None
+    customer: Mapping[str, str] | None = None
+    status: str | None = None
+    platform_name: str | None = None
+    platform_order_number: str | None = None
+
+
+@dataclass(frozen=True)
+class RecordItem:
+    """A line of a sale to be recorded."""
+
+    name: str
+    quantity: int
+    price_minor: int | None = None
+    product_id: str | None = None
+    variant_id: str | None = None
+
+
+@dataclass(frozen=True)
+class RecordDraft:
+    """A sale to be recorded; the key makes recording it again harmless."""
+
+    items: tuple[RecordItem, ...]
+    idempotency_key: str
+    paid_in_full: bool = False
+    amount_paid_minor: int | None = None
+    payment_method: str | None = None
+    discount_minor: int | None = None
+    customer_id: str | None = None
+    customer_name: str | None = None
+    store_id: str | None = None
+    channel: str | None = None
+    notes: str | None = None
 
 
 class Store(Protocol):

@@ -53,6 +53,8 @@ CAPABILITIES = Capabilities(
     # The default is 20 by the documented sample; the maximum is not documented.
     page_limit=100,
     refunds=True,
+    refund_forms=frozenset({"amount", "items", "full"}),
+    marker=True,
     refundable_payment=frozenset({"paid", "partially_refunded"}),
     # The older revision: "Order must have status of paid or processing".
     refundable_status=frozenset({"paid", "processing"}),

@@ -5,10 +5,12 @@ shown, a decline that came too fast for a person decides nothing, and the owner 
 door (`ORDER_SKILLS_APPROVAL_DOORS=command`, or an approval passphrase).
 """
 
+import contextlib
 import time
 from typing import Any
 
 import anyio
+from mcp.shared.exceptions import MCPError
 from mcp.types import (
     ElicitRequest,
     ElicitRequestFormParams,
@@ -20,7 +22,6 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from order_skills.errors import StoreError
 from order_skills.refunds.description import lines, what_to_type
 from order_skills.refunds.desk import Handled
-from order_skills.refunds.intents import Intent
 from order_skills.tools.declare import AskHost, ToolCall
 
 BY_HOST = "host form"
@@ -41,10 +42,12 @@ async def ask_in_host(call: ToolCall, handled: Handled) -> Handled:
     if not _can_ask(call):
         return handled
     if call.context.request_context.protocol_version not in MODERN_PROTOCOL_VERSIONS:
+        form_fields = await _form(call, handled)
         began = time.monotonic()
-        with anyio.move_on_after(LONGEST_FORM_SECONDS):
+        # A host that cannot show the form after all leaves the request waiting.
+        with anyio.move_on_after(LONGEST_FORM_SECONDS), contextlib.suppress(MCPError):
             answer = await call.context.session.elicit_form(
-                **await _form(call, handled), related_request_id=call.context.request_id
+                **form_fields, related_request_id=call.context.request_id
             )
             return await _decide(call, handled, answer, time.monotonic() - began)
         return handled
@@ -59,15 +62,6 @@ async def ask_in_host(call: ToolCall, handled: Handled) -> Handled:
             input_requests={_KEY: ElicitRequest(params=form)},
             request_state=f"{handled.intent.refund_id} {time.time()}",
         )
-    )
-
-
-def how(call: ToolCall, intent: Intent) -> str:
-    """What an agent does about a refund that waits."""
-    return (
-        "ask the owner to approve it: they run "
-        f"`order-skills refunds approve {intent.refund_id}` in a terminal. You cannot approve it "
-        f'yourself; get_refund(refund_id="{intent.refund_id}") says how it stands'
     )
 
 

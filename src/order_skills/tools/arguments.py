@@ -6,9 +6,17 @@ tool does not have is refused. The SDK's own reading would accept all of these.
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
 
 from order_skills import money, text
 from order_skills.errors import Refusal, invalid
@@ -24,7 +32,13 @@ class Arguments(BaseModel):
 
 def _instant(value: str) -> str:
     """Checks the form; `instant` reads it."""
-    instant(value)
+    try:
+        moment = instant(value)
+    except (ValueError, OverflowError):
+        moment = None
+    # No order is older, and a day can be taken from, or added to, all between.
+    if moment is None or not 1970 <= moment.year < 9999:
+        raise ValueError("must be a date (2026-11-21) or a time (2026-11-21T10:30:00Z)")
     return value
 
 
@@ -32,13 +46,20 @@ def instant(value: str) -> datetime:
     """A date (its first moment) or a date and time, as aware UTC; without a zone it is UTC.
 
     Raises:
-        ValueError: it is neither.
+        ValueError, OverflowError: it is neither.
     """
     if len(value) == len("2026-11-21"):
         day = date.fromisoformat(value)
         return datetime(day.year, day.month, day.day, tzinfo=UTC)
     moment = datetime.fromisoformat(value)
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def _true(value: object) -> object:
+    """Only true itself: 1 and 1.0 equal it in Python."""
+    if value is not True:
+        raise ValueError("must be true, or left away")
+    return value
 
 
 OrderId = Annotated[str, Field(pattern=ID_PATTERN, description="e.g. ord_abc123")]
@@ -48,7 +69,10 @@ RefundId = Annotated[str, Field(pattern=r"^rr_[0-9a-z]{4,32}$", description="e.g
 AmountMinor = Annotated[
     int, Field(ge=1, le=money.MAX_MINOR, description="In minor units: 24.99 USD is 2499")
 ]
-Instant = Annotated[str, AfterValidator(_instant), Field(max_length=40)]
+Instant = Annotated[str, StringConstraints(max_length=40), AfterValidator(_instant)]
+# Text to look for: what surrounds it is no part of it.
+Words = Annotated[str, StringConstraints(strip_whitespace=True)]
+Yes = Annotated[Literal[True], BeforeValidator(_true)]
 
 # pydantic's kind of error → our words. `{}` is filled from the error's context, which holds
 # the schema's bounds and never the value.
@@ -64,7 +88,7 @@ _PROBLEMS: Mapping[str, str] = {
     "dict_type": "must be an object",
     "model_type": "must be an object",
     "string_pattern_mismatch": "does not have the form of such an id",
-    "string_too_short": "must not be empty",
+    "string_too_short": "must not be empty or too short",
     "string_too_long": "must have at most {max_length} characters",
     "too_short": "must hold at least {min_length}",
     "too_long": "must hold at most {max_length}",
@@ -72,7 +96,8 @@ _PROBLEMS: Mapping[str, str] = {
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
     "literal_error": "must be one of: {expected}",
-    "value_error": "must be a date (2026-11-21) or a time (2026-11-21T10:30:00Z)",
+    # Raised by validators of ours, in words that do not repeat the value.
+    "value_error": "{error}",
 }
 
 

@@ -6,9 +6,6 @@ search stops before the end it says so and gives a cursor that names the last or
 so that going on neither repeats nor skips one.
 """
 
-import base64
-import binascii
-import json
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,16 +13,15 @@ from itertools import pairwise
 
 import anyio
 
-from order_skills.errors import AgentError, Code, StoreError, invalid
-from order_skills.http import is_path_id
+from order_skills.errors import Code, StoreError
 from order_skills.orders import Order
 from order_skills.stores.base import Store
+from order_skills.tools.position import Position
 
 MAX_CONCURRENT = 8
 MAX_DETAILS = 200
 # After this the search answers with what it has: hosts give up at 60 s.
 MAX_SECONDS = 45.0
-MAX_CURSOR_LENGTH = 2_000
 
 Progress = Callable[[int, int], Awaitable[None]]
 
@@ -103,56 +99,6 @@ class Found:
     note: str | None = None
 
 
-@dataclass(frozen=True)
-class Position:
-    """Where a search stopped: the store's own cursor, and the last order looked at."""
-
-    page: str | None = None
-    order_id: str | None = None
-    created_at: str | None = None
-
-    def cursor(self) -> str:
-        """The position as an opaque text for the agent."""
-        facts = json.dumps([self.page, self.order_id, self.created_at], separators=(",", ":"))
-        return base64.urlsafe_b64encode(facts.encode()).decode().rstrip("=")
-
-    @classmethod
-    def at(cls, cursor: str | None) -> "Position":
-        """The position that a cursor names.
-
-        Raises:
-            Refusal: INVALID_ARGUMENT, not a cursor of ours.
-        """
-        if cursor is None:
-            return cls()
-        try:
-            padded = cursor + "=" * (-len(cursor) % 4)
-            page, order_id, created_at = json.loads(base64.urlsafe_b64decode(padded))
-        except (ValueError, binascii.Error, RecursionError, TypeError):
-            raise _bad_cursor() from None
-        known = is_path_id(order_id) and isinstance(created_at, str)
-        if not (known or (order_id is None and created_at is None)):
-            raise _bad_cursor()
-        if not (page is None or (isinstance(page, str) and len(page) < MAX_CURSOR_LENGTH)):
-            raise _bad_cursor()
-        return cls(page, order_id, created_at)
-
-    def rest(self, rows: Sequence[Order]) -> Sequence[Order]:
-        """The rows after this position; new orders may have moved it down the page."""
-        if self.order_id is None or self.created_at is None:
-            return rows
-        for index, row in enumerate(rows):
-            if row.order_id == self.order_id:
-                return rows[index + 1 :]
-        return [row for row in rows if row.created_at < self.created_at]
-
-
-def _bad_cursor() -> AgentError:
-    return invalid(
-        "cursor", "is not one that list_orders gave", "call list_orders without a cursor"
-    )
-
-
 async def search(
     store: Store, criteria: Criteria, *, limit: int, cursor: str | None, progress: Progress
 ) -> Found:
@@ -206,8 +152,8 @@ class _Search:
             if stopped is not None or past or page.cursor is None:
                 cut_off = page.more and not past and len(page.orders)
                 return self._ended(stopped, cut_off=cut_off or None)
-            page_cursor, start = page.cursor, Position()
-            self.last = Position(page_cursor)
+            page_cursor = page.cursor
+            self.last = start = start.after_page(page.orders, page_cursor)
 
     def _largest_page(self) -> int:
         return self.store.capabilities.page_limit
@@ -220,6 +166,7 @@ class _Search:
 
     async def _look_through(self, rows: Sequence[Order], page_cursor: str | None) -> str | None:
         """Look at the rows in their order; the reason to stop before their end, or None."""
+        total = self.found.searched + len(rows)
         for batch in _batches(rows, MAX_CONCURRENT):
             wanted = [self._wants(row) for row in batch]
             if self.details + sum(wanted) > MAX_DETAILS:
@@ -232,7 +179,7 @@ class _Search:
                 self.last = Position(page_cursor, row.order_id, row.created_at)
                 if order is not None and self.criteria.accepts(order):
                     self.found.orders.append(order)
-            await self.progress(self.found.searched, self.found.searched + len(rows))
+            await self.progress(self.found.searched, total)
         return None
 
     def _wants(self, row: Order) -> bool:

@@ -8,7 +8,7 @@ from order_skills.answers import Answer
 from order_skills.errors import Refusal
 from order_skills.orders import Order, OrderStatus, PaymentStatus
 from order_skills.tools import arguments, finding
-from order_skills.tools.arguments import Arguments, Instant, OrderId
+from order_skills.tools.arguments import Arguments, Instant, OrderId, Words
 from order_skills.tools.declare import Effect, ToolCall, ToolSpec
 from order_skills.tools.personal_data import shown
 
@@ -19,17 +19,18 @@ ITEM_WORDS_CAP = 60
 class ListOrdersArguments(Arguments):
     """What list_orders takes."""
 
-    status: OrderStatus | None = None
-    payment_status: PaymentStatus | None = None
+    status: Annotated[OrderStatus | None, Field(description="Order status")] = None
+    payment_status: Annotated[PaymentStatus | None, Field(description="Payment status")] = None
     customer_email: Annotated[
-        str | None, Field(min_length=3, max_length=254, description="Whole address, any case")
+        Words | None, Field(min_length=3, max_length=254, description="Whole address, any case")
     ] = None
     product: Annotated[
-        str | None, Field(min_length=1, max_length=256, description="product_id or part of a name")
+        Words | None,
+        Field(min_length=1, max_length=256, description="product_id or part of a name"),
     ] = None
     created_after: Annotated[Instant | None, Field(description="Inclusive, e.g. 2026-11-21")] = None
     created_before: Annotated[Instant | None, Field(description="Exclusive")] = None
-    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    limit: Annotated[int, Field(ge=1, le=100, description="Most rows to answer")] = 20
     cursor: Annotated[
         str | None, Field(max_length=4_000, description="next_cursor of the answer before")
     ] = None

@@ -1,8 +1,9 @@
 """check_refund, refund_order and get_refund."""
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, StringConstraints
 
 from order_skills import text
 from order_skills.answers import Answer
@@ -12,11 +13,12 @@ from order_skills.refunds.amounts import MARKER
 from order_skills.refunds.intents import Intent, Request, State
 from order_skills.refunds.rules import Decision
 from order_skills.tools import approval, arguments
-from order_skills.tools.arguments import AmountMinor, Arguments, ItemId, OrderId, RefundId
+from order_skills.tools.arguments import AmountMinor, Arguments, ItemId, OrderId, RefundId, Yes
 from order_skills.tools.declare import Effect, ToolCall, ToolSpec
 from order_skills.tools.refund_answers import RefundAnswer, answer
 
 REASON_CAP = 200
+_LIKE_MARKER = re.compile(MARKER.pattern, re.IGNORECASE)
 
 ItemIds = Annotated[
     list[ItemId], Field(min_length=1, max_length=50, description="Refund these items' totals")
@@ -27,11 +29,15 @@ Quantity = Annotated[
 
 
 def _plain_reason(value: str) -> str:
-    """The reason without what nobody can see, and without anything that looks like our marker."""
-    cleaned = text.clean(MARKER.sub("", value), REASON_CAP).strip()
-    if not any(c.isalnum() for c in cleaned):
-        raise ValueError("empty")
-    return cleaned
+    """The reason without what nobody can see, and without anything that looks like our marker.
+
+    Cleaned first: a marker with something invisible in it is one after cleaning. In any case
+    of letters: reading back does not tell them apart.
+    """
+    plain = _LIKE_MARKER.sub("", text.clean(value, REASON_CAP)).strip()
+    if not any(c.isalnum() for c in plain):
+        raise ValueError("must not be empty")
+    return plain
 
 
 class CheckRefundArguments(Arguments):
@@ -140,12 +146,14 @@ class RefundOrderArguments(Arguments):
     order_id: OrderId
     reason: Annotated[
         str,
+        # In this order: what is too long is refused, not cut.
+        StringConstraints(min_length=1, max_length=REASON_CAP),
         AfterValidator(_plain_reason),
-        Field(min_length=1, max_length=REASON_CAP, description="For the owner and the store"),
+        Field(description="For the owner and the store"),
     ]
     amount_minor: AmountMinor | None = None
     item_ids: ItemIds | None = None
-    full: Annotated[Literal[True] | None, Field(description="All that is left")] = None
+    full: Annotated[Yes | None, Field(description="All that is left")] = None
     quantity: Quantity | None = None
     repeat_of: Annotated[
         RefundId | None, Field(description="Only for a second equal refund, wanted by a person")
@@ -194,7 +202,7 @@ class GetRefundArguments(Arguments):
 
 async def get_refund(call: ToolCall, given: GetRefundArguments) -> RefundAnswer:
     """A refund by its id, brought up to date."""
-    return answer(call, await call.workspace.desk.get(given.refund_id))
+    return answer(call, await call.workspace.desk.get(given.refund_id, call.store))
 
 
 CHECK_REFUND = ToolSpec(

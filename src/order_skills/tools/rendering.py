@@ -30,7 +30,9 @@ def _lines(fields: Mapping[str, Any], currency: str | None, depth: int) -> list[
             lines.append(f"{pad}{name}:")
             lines += [f"{pad}- {_plain(entry)}" for entry in value]
         else:
-            lines.append(f"{pad}{name}: {_scalar(name, value, currency)}")
+            shown = _scalar(name, value, currency)
+            # Deeper than any field here, so that a line of a value reads as no other field.
+            lines.append(f"{pad}{name}: {shown}".replace("\n", f"\n{pad}{_INDENT * 2}"))
     return lines
 
 
@@ -62,7 +64,7 @@ def _scalar(name: str, value: Any, currency: str | None) -> str:
         return ", ".join(_plain(entry) for entry in value) or "none"
     if name.endswith("_minor") and currency and type(value) is int:
         return f"{value} ({money.shown(value, currency)})"
-    return _plain(value).replace("\n", "\n" + _INDENT)
+    return _plain(value)
 
 
 def _plain(value: Any) -> str:

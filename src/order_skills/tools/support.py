@@ -7,6 +7,7 @@ from pydantic import Field
 
 from order_skills.answers import Answer, Attention, BestSeller, Totals, WrongSizeAnswer
 from order_skills.errors import Code, Refusal, StoreError
+from order_skills.http import is_path_id
 from order_skills.orders import Item, Order, Product
 from order_skills.playbooks import daily_check, wrong_size
 from order_skills.refunds.intents import Request
@@ -69,7 +70,9 @@ def _sized(order: Order, item_id: str | None) -> list[Item]:
 
 async def _products(call: ToolCall, items: list[Item]) -> dict[str, Product]:
     products = {}
-    for product_id in dict.fromkeys(i.product_id for i in items if i.product_id):
+    for product_id in dict.fromkeys(i.product_id for i in items):
+        if not is_path_id(product_id):
+            continue
         try:
             products[product_id] = await call.store.product(product_id)
         except StoreError as error:
@@ -131,13 +134,29 @@ async def order_report(call: ToolCall, given: OrderReportArguments) -> OrderRepo
         totals=daily_check.totals(found.orders),
         best_sellers=daily_check.best_sellers(found.orders),
         needs_attention=[
-            *await call.workspace.desk.needs_attention(call.store),
+            *await _refunds(call),
             *daily_check.needs_attention(found.orders, now),
         ],
         searched=found.searched,
         complete=found.complete,
         note=note,
     )
+
+
+async def _refunds(call: ToolCall) -> list[Attention]:
+    """Refunds that wait for a person; a ledger that cannot be used waits for one, too."""
+    try:
+        waiting = await call.workspace.desk.waiting(call.store)
+    except Refusal as error:
+        return [Attention(order_id="-", reason=f"refunds are stopped ({error.code})")]
+    return [
+        Attention(
+            order_id=intent.request.order_id,
+            reason=f"a refund is {intent.outcome}",
+            refund_id=intent.refund_id,
+        )
+        for intent in waiting
+    ]
 
 
 def _iso(moment: datetime) -> str:

@@ -1,0 +1,166 @@
+"""The tables of both ledgers, as a list of migrations: version n is the first n of them applied.
+
+A migration that was released is never edited: a new one is added behind it. The lists of states
+are spelled out here, and not taken from `intents`, because they are part of what lies on disk;
+a test holds the two together. The queries must repeat the same words, or neither database would
+use its partial indexes for them.
+
+    refund_intent   one row per intent; `number` is the order in which they were written down
+    refund_event    one row per move, append-only by trigger
+    refund_freeze   the owner's stops; the one that was not lifted is in force
+    refund_account  one row per account; PostgreSQL locks it while it reserves budget
+    refund_owner    heartbeats (PostgreSQL); on SQLite an owner is alive while it holds a file lock
+"""
+
+# "OSLr": says to every tool that a file is our ledger, and to us that it is nobody else's.
+APPLICATION_ID = 0x4F534C72
+
+ACTIVE_STATES = "state IN ('NEEDS_HUMAN', 'SENDING', 'UNKNOWN')"
+COUNTED_STATES = "state IN ('NEEDS_HUMAN', 'SENDING', 'SUCCEEDED', 'UNKNOWN')"
+WAITING = "state = 'PREPARED'"
+TO_SEND = f"{WAITING} AND approved_at IS NOT NULL"
+
+# {serial}, {whole} and {real} are the words in which the two databases differ. The CAST in the
+# checks is for SQLite, whose columns would keep 24.5 in an INTEGER column as it is.
+_TABLES_1 = (
+    """
+    CREATE TABLE refund_intent (
+        number {serial},
+        refund_id TEXT NOT NULL UNIQUE,
+        account TEXT NOT NULL,
+        store TEXT NOT NULL,
+        order_id TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        asked_minor {whole} CHECK (asked_minor = CAST(asked_minor AS {whole})),
+        item_ids TEXT,
+        quantity {whole},
+        repeat_of TEXT,
+        fingerprint TEXT NOT NULL,
+        superseded {whole} NOT NULL DEFAULT 0 CHECK (superseded IN (0, 1)),
+        amount_minor {whole} NOT NULL
+            CHECK (amount_minor >= 0 AND amount_minor = CAST(amount_minor AS {whole})),
+        currency TEXT NOT NULL,
+        state TEXT NOT NULL CHECK (state IN (
+            'PREPARED', 'SENDING', 'SUCCEEDED', 'REJECTED', 'NOT_SENT', 'DENIED', 'EXPIRED',
+            'UNKNOWN', 'NEEDS_HUMAN', 'NOT_APPLIED')),
+        created_at {real} NOT NULL,
+        expires_at {real} NOT NULL,
+        refunded_before_minor {whole} NOT NULL CHECK (
+            refunded_before_minor >= 0
+            AND refunded_before_minor = CAST(refunded_before_minor AS {whole})),
+        needs_person TEXT NOT NULL,
+        asked_by TEXT,
+        approved_by TEXT,
+        approved_at {real},
+        claimed_at {real},
+        epoch {whole} NOT NULL DEFAULT 0,
+        owner TEXT,
+        deadline {real},
+        baseline TEXT NOT NULL,
+        sent_at {real},
+        checked_at {real},
+        checks {whole} NOT NULL DEFAULT 0,
+        store_refund_id TEXT,
+        processor_id TEXT,
+        settlement TEXT,
+        code TEXT,
+        why TEXT,
+        alarm TEXT,
+        CHECK (state NOT IN ('SENDING', 'UNKNOWN', 'NEEDS_HUMAN', 'NOT_APPLIED', 'REJECTED') OR (
+            epoch > 0 AND owner IS NOT NULL AND claimed_at IS NOT NULL AND deadline IS NOT NULL))
+    )
+    """,
+    """
+    CREATE TABLE refund_event (
+        event_id {serial},
+        refund_id TEXT NOT NULL REFERENCES refund_intent (refund_id),
+        at {real} NOT NULL,
+        who TEXT NOT NULL,
+        state_before TEXT,
+        state_after TEXT NOT NULL,
+        why TEXT NOT NULL,
+        evidence TEXT NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE refund_freeze (
+        number {serial},
+        frozen_by TEXT NOT NULL,
+        frozen_at {real} NOT NULL,
+        lifted_by TEXT,
+        lifted_at {real}
+    )
+    """,
+    "CREATE TABLE refund_account (account TEXT PRIMARY KEY)",
+    # The three locks of the design: see ledger.py.
+    "CREATE UNIQUE INDEX one_request ON refund_intent (fingerprint) WHERE superseded = 0",
+    f"CREATE UNIQUE INDEX one_active ON refund_intent (account, order_id) WHERE {ACTIVE_STATES}",
+    "CREATE UNIQUE INDEX one_store_refund ON refund_intent (account, store_refund_id)"
+    " WHERE store_refund_id IS NOT NULL",
+    # The rest are for speed with a million intents; a test reads the query plans.
+    "CREATE INDEX refund_by_order ON refund_intent (account, order_id, number)",
+    "CREATE INDEX refund_by_state ON refund_intent (account, state, number)",
+    f"CREATE INDEX refund_to_send ON refund_intent (account, number) WHERE {TO_SEND}",
+    f"CREATE INDEX refund_to_expire ON refund_intent (expires_at) WHERE {WAITING}",
+    "CREATE INDEX refund_counted ON refund_intent (account, claimed_at, amount_minor)"
+    f" WHERE {COUNTED_STATES}",
+    "CREATE INDEX refund_event_by_refund ON refund_event (refund_id, event_id)",
+)
+
+_SQLITE_TRIGGERS_1 = tuple(
+    f"CREATE TRIGGER {name} BEFORE {deed} BEGIN SELECT RAISE(ABORT, '{words}'); END"
+    for name, deed, words in (
+        ("refund_event_kept", "UPDATE ON refund_event", "events are append-only"),
+        ("refund_event_stays", "DELETE ON refund_event", "events are append-only"),
+        ("refund_intent_stays", "DELETE ON refund_intent", "intents are never deleted"),
+    )
+)
+
+_POSTGRES_TRIGGERS_1 = (
+    """
+    CREATE FUNCTION refund_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN RAISE EXCEPTION 'the ledger keeps what it has'; END $$
+    """,
+    "CREATE TRIGGER refund_event_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON refund_event"
+    " FOR EACH STATEMENT EXECUTE FUNCTION refund_refuse()",
+    "CREATE TRIGGER refund_intent_stays BEFORE DELETE OR TRUNCATE ON refund_intent"
+    " FOR EACH STATEMENT EXECUTE FUNCTION refund_refuse()",
+    "CREATE TABLE refund_owner (owner TEXT PRIMARY KEY, seen_at DOUBLE PRECISION NOT NULL)",
+)
+
+
+def _in_words(statements: tuple[str, ...], *, serial: str, whole: str, real: str) -> list[str]:
+    words = {"{serial}": serial, "{whole}": whole, "{real}": real}
+    written = []
+    for statement in statements:
+        for name, word in words.items():
+            statement = statement.replace(name, word)  # noqa: PLW2901 -- three words, one text
+        written.append(statement.strip())
+    return written
+
+
+# AUTOINCREMENT, because an event's number must never be given twice.
+SQLITE_MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        *_in_words(
+            _TABLES_1, serial="INTEGER PRIMARY KEY AUTOINCREMENT", whole="INTEGER", real="REAL"
+        ),
+        *_SQLITE_TRIGGERS_1,
+    ),
+)
+
+POSTGRES_MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        *_in_words(
+            _TABLES_1,
+            serial="BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+            whole="BIGINT",
+            real="DOUBLE PRECISION",
+        ),
+        *_POSTGRES_TRIGGERS_1,
+    ),
+)
+
+# What must exist in PostgreSQL for the promises to hold; SQLite compares every word instead.
+POSTGRES_INDEXES = frozenset({"one_request", "one_active", "one_store_refund"})
+POSTGRES_TRIGGERS = frozenset({"refund_event_kept", "refund_intent_stays"})
