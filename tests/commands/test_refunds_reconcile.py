@@ -159,13 +159,16 @@ def test_a_ledger_set_back_sends_nothing_again_when_it_is_approved_again_s9(scen
     assert (code, finding["kind"]) == (0, "settled")
 
 
-def test_a_refund_that_was_denied_here_and_made_all_the_same_is_an_alarm(scene: Scene) -> None:
+def test_a_refund_that_was_denied_here_and_made_all_the_same_is_refunded_with_an_alarm(
+    scene: Scene,
+) -> None:
     refund_id = scene.asked()
     assert scene.run("deny", refund_id).returncode == 0
     scene.refunded_elsewhere(500, reason=f"came late [{refund_id}]")
     code, (finding,) = told(scene)
-    assert (code, finding["kind"]) == (1, "alarm")
-    assert f"{refund_id} is denied here, but was made" in finding["text"]
+    assert (code, finding["kind"]) == (0, "settled")
+    assert f"{refund_id} was denied and is refunded" in finding["text"]
+    assert "LATE" in finding["text"]
 
 
 def test_a_refund_that_the_store_shows_twice_is_an_alarm(scene: Scene) -> None:
