@@ -31,11 +31,12 @@ MAX_BODY_BYTES = 5_000_000
 MAX_RETRIES = 2
 # A first retry after up to half a second, a second after up to one: full jitter.
 BACKOFF_SECONDS = 0.5
+# A certain no must not become a doubt because its words trickle in.
+ERROR_BODY_SECONDS = 2.0
 # How long the kernel keeps trying to deliver what was written; see `_bounded_transport`.
 SILENT_PEER_MILLISECONDS = 20_000
 # A longer wait than this is the agent's to make, not ours: it would eat the call's budget.
 MAX_RETRY_AFTER_SECONDS = 20.0
-
 
 Pause = Callable[[float], Awaitable[None]]
 
@@ -216,7 +217,7 @@ class StoreClient:
                     error.store_code = await self._store_code(response)
                     raise error
                 body = await self._body(response)
-            return Answer(response.status_code, strict_json.parse(body))
+            return Answer(response.status_code, strict_json.parse(body), response.headers)
         except unsent:
             what = "could not be reached"
             raise http_errors.unavailable(self.title, what, Happened.NO) from None
@@ -232,10 +233,12 @@ class StoreClient:
 
         if self._error_code is None:
             return None
-        try:
-            return self._error_code(strict_json.parse(await self._body(response)))
-        except (_BadBody, strict_json.BadJson, httpx.TransportError, OSError):
-            return None
+        with anyio.move_on_after(ERROR_BODY_SECONDS):
+            try:
+                return self._error_code(strict_json.parse(await self._body(response)))
+            except (_BadBody, strict_json.BadJson, httpx.TransportError, OSError):
+                return None
+        return None
 
     def _url(self, client: "httpx.AsyncClient", call: Call) -> "httpx.URL":
         path = call.path()
@@ -266,10 +269,9 @@ class _BadBody(Exception):
 
 
 def _bounded_transport(trust_env: bool) -> "httpx.AsyncBaseTransport | None":
-    """A transport whose bytes are given up by the system when the peer is silent for so long.
+    """A transport whose bytes the system gives up when the peer is silent for so long.
 
-    Else a write could leave this machine minutes after its process died. Linux alone can say
-    so for one connection; elsewhere, and behind a proxy of the environment, it is not bounded.
+    Else a write could arrive minutes after its process died. Linux alone can bound it.
     """
     import httpx
 

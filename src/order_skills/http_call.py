@@ -18,18 +18,19 @@ def is_path_id(value: object) -> TypeGuard[str]:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the store answered: the status and the strictly parsed JSON body."""
+    """What the store answered: the status, the strictly parsed JSON body, and the headers."""
 
     status: int
     json: object
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Call:
     """One request: a path template whose `{names}` are filled with ids that pass the pattern.
 
-    `headers` are further ones, such as an idempotency key. `missing` is the code for a 404; `key` is False for the platform's public endpoints, which
-    must not be handed the store's key.
+    `headers` are further ones, such as an idempotency key; `missing` is the code for a 404;
+    `key` is False for the platform's public endpoints, which must not be handed the store's key.
     """
 
     method: str

@@ -34,11 +34,20 @@ def unseen_minor(order: Order, history: Sequence[Intent]) -> int:
     )
 
 
-def remaining_minor(order: Order, history: Sequence[Intent]) -> int | None:
-    """What is left of the order, None where the store did not say what was refunded."""
+def refunded_minor(order: Order, history: Sequence[Intent]) -> int | None:
+    """What was refunded of the order, with what the store does not show yet of ours.
+
+    None where the store did not say.
+    """
     if order.refunded_minor is None:
         return None
-    return max(order.total_minor - order.refunded_minor - unseen_minor(order, history), 0)
+    return order.refunded_minor + unseen_minor(order, history)
+
+
+def remaining_minor(order: Order, history: Sequence[Intent]) -> int | None:
+    """What is left of the order, None where the store did not say what was refunded."""
+    refunded = refunded_minor(order, history)
+    return None if refunded is None else max(order.total_minor - refunded, 0)
 
 
 def amount_minor(case: Case, remaining: int | None) -> int | None:

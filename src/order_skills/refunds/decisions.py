@@ -8,7 +8,7 @@ from order_skills import money
 from order_skills.errors import Code, Refusal
 from order_skills.orders import Order
 from order_skills.refunds import rules
-from order_skills.refunds.amounts import markers
+from order_skills.refunds.amounts import markers, refunded_minor
 from order_skills.refunds.async_ledger import AsyncLedger
 from order_skills.refunds.case import Blocker
 from order_skills.refunds.intents import (
@@ -122,10 +122,11 @@ class Decisions:
         decision = decided.decision
         if decision.blockers:
             raise first(decision)
+        refunded = refunded_minor(order, decided.history)
         same = (
             decision.amount_minor == intent.amount_minor
             and order.currency == intent.currency
-            and order.refunded_minor == intent.refunded_before_minor
+            and refunded == intent.refunded_before_minor
         )
         if same:
             return decided
@@ -133,7 +134,7 @@ class Decisions:
             Code.NOT_REFUNDABLE,
             f"order {order.order_id} changed since refund {intent.refund_id} was asked for: "
             f"refunded then {_shown(intent.refunded_before_minor, intent.currency)}, "
-            f"now {_shown(order.refunded_minor, order.currency)}; the refund was "
+            f"now {_shown(refunded, order.currency)}; the refund was "
             f"{_shown(intent.amount_minor, intent.currency)}, now it would be "
             f"{_shown(decision.amount_minor, order.currency)}",
             f'check_refund(order_id="{order.order_id}"), then ask the person again',
@@ -144,7 +145,7 @@ class Decisions:
         store: Store,
         order: Order,
         request: Request,
-        decision: rules.Decision,
+        decided: Decided,
         now: float,
     ) -> Intent:
         """The intent of an allowed refund, not yet written down."""
@@ -153,13 +154,13 @@ class Decisions:
             account=store.account,
             store=store.name,
             request=request,
-            amount_minor=decision.amount_minor or 0,
+            amount_minor=decided.decision.amount_minor or 0,
             currency=order.currency,
             state=State.PREPARED,
             created_at=now,
             expires_at=now + self._settings.approval_hours * 3_600,
-            refunded_before_minor=order.refunded_minor or 0,
-            needs_person=decision.needs_person,
+            refunded_before_minor=refunded_minor(order, decided.history) or 0,
+            needs_person=decided.decision.needs_person,
         )
 
     def _policy(self, store: Store, *, frozen: bool) -> rules.Policy:

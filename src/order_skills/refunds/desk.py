@@ -5,13 +5,13 @@ read the order fresh → decide → write the intent down → (a person?) → cl
 → write down what is known → answer
 """
 
-import asyncio
 import contextlib
 import logging
 import os
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -21,6 +21,7 @@ from order_skills.orders import Order
 from order_skills.refunds import desk_turns as turns
 from order_skills.refunds import rules, sending, settling
 from order_skills.refunds.async_ledger import AsyncLedger, InThread, in_thread
+from order_skills.refunds.background import Background
 from order_skills.refunds.clock import Budget
 from order_skills.refunds.decisions import Decided, Decisions, first
 from order_skills.refunds.intents import Intent, Request, State
@@ -38,8 +39,6 @@ logger = logging.getLogger(__name__)
 ANSWER_SECONDS = 48.0
 # How long a shutdown waits for sends in flight.
 DRAIN_SECONDS = 35.0
-# How often approvals given elsewhere and sends left behind are looked for.
-POLL_SECONDS = 2.0
 
 _WAITING = (State.PREPARED, State.UNKNOWN, State.NEEDS_HUMAN)
 
@@ -86,7 +85,7 @@ class Desk:
         self._ledger_exists = ledger_exists
         self._decisions = Decisions(settings, self.ledger)
         self._outbox = Outbox(self.ledger)
-        self._background: asyncio.Task[None] | None = None
+        self._background = Background(lambda: self.ledger.is_open or ledger_exists(), self.round)
 
     @property
     def accounts(self) -> frozenset[str]:
@@ -141,7 +140,7 @@ class Desk:
             raise first(decided.decision)
         intent, new = await self.ledger.run(
             lambda books: books.find_or_prepare(
-                self._decisions.draft(store, order, request, decided.decision, books.now())
+                self._decisions.draft(store, order, request, decided, books.now())
             )
         )
         if not new:
@@ -156,7 +155,7 @@ class Desk:
         Raises:
             Refusal: REFUND_NOT_FOUND, the same for one of another store and for none.
         """
-        accounts = self.accounts if store is None else frozenset({store.account})
+        accounts = self.accounts if store is None else self.accounts & {store.account}
         intent = await self.ledger.run(
             lambda books: turns.brought_up_to_date(books, refund_id, accounts)
         )
@@ -218,37 +217,25 @@ class Desk:
 
     def start(self) -> None:
         """Begin to settle and to send what was approved elsewhere, in the background, once."""
-        if self._background is None and self._stores and not self._settings.read_only:
-            self._background = asyncio.create_task(self._work())
+        if self._stores and not self._settings.read_only:
+            self._background.start()
 
     async def aclose(self, drain_seconds: float = DRAIN_SECONDS) -> None:
         """Wait for sends in flight, for so long, and let go of the ledger."""
-        if self._background is not None:
-            self._background.cancel()
-            await asyncio.wait({self._background})
+        await self._background.stop()
         await self._outbox.drain(drain_seconds)
         await self.ledger.aclose()
-
-    async def _work(self) -> None:
-        while True:
-            try:
-                if self.ledger.is_open or self._ledger_exists():
-                    await self.round()
-            except AgentError as error:
-                logger.warning("refunds in the background: %s", error.code)
-            except Exception as error:
-                logger.error("refunds in the background failed: %s", type(error).__name__)
-            await asyncio.sleep(POLL_SECONDS)
 
     async def round(self) -> None:
         """Once: expire, send what was approved elsewhere, and settle what is due."""
         owner, accounts = self.ledger.owner, self.accounts
-        for intent in await self.ledger.run(lambda books: turns.to_send(books, owner, accounts)):
-            try:
-                await self.send_approved(intent)
-            except AgentError as error:
-                logger.info("approved refund %s: %s", intent.refund_id, error.code)
-        await settling.settle_due(self.ledger, self._stores, self.schedule)
+        waiting = await self.ledger.run(lambda books: turns.to_send(books, owner, accounts))
+        # Beside each other: a store that takes its time keeps nothing else waiting.
+        settle = partial(settling.settle_due, self.ledger, self._stores, self.schedule)
+        self._background.take("settling", settle)
+        for intent in waiting:
+            self._background.take(intent.refund_id, partial(self.send_approved, intent))
+        await self._background.settle_down()
 
     # --- inside -------------------------------------------------------------------------
 

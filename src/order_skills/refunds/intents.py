@@ -145,7 +145,8 @@ class Intent:
         account: platform, address and account of the store; only a process whose settings name
             the same may send or settle it.
         amount_minor: what would be, or was, refunded, as computed when it was prepared.
-        refunded_before_minor: what the store showed as refunded then; an approval is bound to it.
+        refunded_before_minor: what was refunded of the order then, with what the store did not
+            show yet of ours; an approval is bound to it.
         baseline: ids of the refunds that the order showed just before sending.
         epoch: how often it was claimed; an answer of an earlier epoch changes nothing.
         owner: the process that claimed it.

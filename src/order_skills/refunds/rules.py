@@ -248,9 +248,7 @@ def _person(case: Case, policy: Policy, amount: int | None) -> None:
     marked = amounts.markers(order.refunds)
     ours = {id(r) for found in marked.values() for r in found}
     elsewhere = [r for r in order.refunds or () if r.refund_id not in known and id(r) not in ours]
-    together = (
-        (order.refunded_minor or 0) + amounts.unseen_minor(order, case.history) + (amount or 0)
-    )
+    together = (amounts.refunded_minor(order, case.history) or 0) + (amount or 0)
     if policy.above_minor is not None:
         if together > policy.above_minor:
             case.person.append(

@@ -98,7 +98,8 @@ def not_claimed(claim: Claim) -> AgentError | None:
         case OverLimit():
             return Refusal(
                 Code.OVER_LIMIT,
-                f"the owner's limit {claim.limit} of {claim.allowed} would be passed",
+                f"the owner's limit ORDER_SKILLS_{claim.limit.upper()} of {claim.allowed} "
+                "would be passed",
                 "ask the owner; no approval lifts this limit",
             )
         case Frozen():

@@ -5,6 +5,7 @@ refund that a list does not show may be on its way, so an intent is given up to 
 after a quiet period, and late evidence still moves it.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +17,8 @@ from order_skills.refunds.async_ledger import AsyncLedger
 from order_skills.refunds.intents import LATE, Event, Intent, State
 from order_skills.refunds.ledger import Change, Ledger
 from order_skills.stores.base import Store
+
+logger = logging.getLogger(__name__)
 
 # What a reading that shows no refund leaves behind, where the store had said no.
 _SHOWS_NONE = {"reading": "absent"}
@@ -197,5 +200,9 @@ async def settle_due(
             await settle(ledger, stores[intent.account], intent, schedule)
         except AgentError as error:
             errors.append(error)
+            await ledger.run(partial(_count, refund_id=intent.refund_id))
+        except Exception as error:
+            # Whatever it is, the others are read all the same.
+            logger.error("reading back %s failed: %s", intent.refund_id, type(error).__name__)
             await ledger.run(partial(_count, refund_id=intent.refund_id))
     return errors

@@ -1,0 +1,178 @@
+"""One schema, whoever comes first and however it ends: S11 and P12 of the catalogue."""
+
+import contextlib
+import json
+import os
+import signal
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+
+from order_skills.refunds.intents import ACTIVE, COUNTED, State
+from order_skills.refunds.ledger import LedgerError
+from order_skills.refunds.schema import (
+    ACTIVE_STATES,
+    APPLICATION_ID,
+    COUNTED_STATES,
+    POSTGRES_MIGRATIONS,
+    SQLITE_MIGRATIONS,
+)
+from order_skills.refunds.sqlite import SqliteLedger
+
+from .backends import Backend, PostgresBackend, SqliteBackend, opened
+from .faults import in_child, watched
+from .processes import said, started, tell
+from .support import prepare
+
+RIVALS = 3
+
+
+def test_processes_that_start_at_once_make_one_schema(backend: Backend) -> None:
+    rivals = [started("racer.py") for _ in range(RIVALS)]
+    told = {"ledger": backend.name, "limits": [None, None, None]}
+    for number, rival in enumerate(rivals):
+        tell(rival, json.dumps(told | {"owner": f"rival-{number}"}))
+    assert [said(rival) for rival in rivals] == ["ready"] * RIVALS
+    for rival in rivals:
+        tell(rival, "[]")
+        assert said(rival) == "{}"
+        rival.communicate()
+    with opened(backend) as ledger:
+        prepare(ledger)
+        ledger.verify()
+
+
+def test_threads_that_start_at_once_make_one_schema(backend: Backend) -> None:
+    gate, failures = threading.Barrier(8), []
+
+    def start(number: int) -> None:
+        gate.wait()
+        try:
+            with opened(backend) as ledger:
+                prepare(ledger, f"order-{number}")
+        except LedgerError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=start, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    with opened(backend) as ledger:
+        assert len(ledger.list()) == 8
+        ledger.verify()
+
+
+def older(path: Path) -> None:
+    """A ledger as an older version left it: ours, and none of this version's tables."""
+    path.parent.mkdir(mode=0o700)
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute("VACUUM")
+    path.chmod(0o600)
+
+
+def test_an_older_ledger_is_brought_up_to_date_by_one_of_many(sqlite: SqliteBackend) -> None:
+    older(sqlite.path)
+    gate, failures = threading.Barrier(8), []
+
+    def start() -> None:
+        gate.wait()
+        try:
+            sqlite.open().close()
+        except LedgerError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=start) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert sqlite.run("PRAGMA user_version") == [(len(SQLITE_MIGRATIONS),)]
+    with opened(sqlite) as ledger:
+        ledger.verify()
+
+
+def test_nobody_reads_a_ledger_that_is_being_brought_up_to_date(sqlite: SqliteBackend) -> None:
+    older(sqlite.path)
+    seen: list[object] = []
+
+    def look(sql: str, connection: sqlite3.Connection) -> None:
+        if sql.startswith("CREATE TABLE") and not seen:
+            with contextlib.closing(sqlite3.connect(sqlite.path, timeout=0)) as other:
+                try:
+                    seen.append(other.execute("SELECT COUNT(*) FROM sqlite_master").fetchone())
+                except sqlite3.OperationalError as error:
+                    seen.append(str(error))
+
+    SqliteLedger(sqlite.path, connect=watched(look)).close()
+    assert seen == ["database is locked"]
+
+
+def test_a_kill_at_any_statement_of_a_migration_leaves_the_old_schema_or_the_new(
+    tmp_path: Path,
+) -> None:
+    kills, ended = 0, False
+    while not ended:
+        path = tmp_path / f"home-{kills}" / "ledger.db"
+        older(path)
+        left = [kills]
+
+        def kill(sql: str, connection: sqlite3.Connection, left: list[int] = left) -> None:
+            if left[0] == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            left[0] -= 1
+
+        def work(path: Path = path) -> str:
+            SqliteLedger(path, connect=watched(kill)).close()
+            return "ended"
+
+        ended = in_child(work) == (0, "ended")
+        kills += 1
+        with contextlib.closing(SqliteLedger(path)) as ledger:
+            prepare(ledger)
+            ledger.verify()
+    assert kills > len(SQLITE_MIGRATIONS[0])
+
+
+def test_a_newer_postgres_schema_is_refused(postgres: PostgresBackend) -> None:
+    postgres.open().close()
+    postgres.run("UPDATE refund_ledger SET version = 99")
+    with pytest.raises(LedgerError, match="newer order-skills"):
+        postgres.open()
+    assert postgres.run("SELECT version FROM refund_ledger") == [(99,)]
+
+
+def test_a_user_who_may_not_make_tables_uses_those_that_are_there(
+    postgres: PostgresBackend,
+) -> None:
+    postgres.open().close()
+    role = f"clerk_{postgres.schema}"
+    postgres.run(f"CREATE ROLE {role} LOGIN")
+    postgres.run(f"GRANT USAGE ON SCHEMA {postgres.schema} TO {role}")
+    postgres.name = postgres.name.replace("//owner", f"//{role}")
+    with pytest.raises(LedgerError, match="may not use the tables"):
+        postgres.open()
+    postgres.run(
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {postgres.schema} TO {role}"
+    )
+    with opened(postgres) as ledger:
+        ledger.register("me")
+        intent = prepare(ledger)
+        ledger.freeze("ann")
+        assert ledger.approve(intent.refund_id, "ann") is None
+        ledger.unfreeze("ann")
+        assert ledger.approve(intent.refund_id, "ann") is not None
+        ledger.verify()
+
+
+def test_the_schema_names_the_states_that_the_table_of_moves_names() -> None:
+    for states, words in ((ACTIVE, ACTIVE_STATES), (COUNTED, COUNTED_STATES)):
+        named = ", ".join(f"'{state}'" for state in sorted(states))
+        assert words == f"state IN ({named})"
+    for migrations in (SQLITE_MIGRATIONS, POSTGRES_MIGRATIONS):
+        assert all(f"'{state}'" in migrations[0][0] for state in State)
