@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from order_skills.refunds import ledger_file
 from order_skills.refunds.ledger_file import network_of
 from order_skills.refunds.sqlite import SqliteLedger
 
@@ -148,3 +149,9 @@ MOUNTS = """\
 )
 def test_a_folder_on_a_network_is_known(folder: str, network: str | None) -> None:
     assert network_of(Path(folder), MOUNTS) == network
+
+
+def test_a_sqlite_that_lacks_a_statement_we_rely_on_is_refused_by_its_version() -> None:
+    ledger_file.must_be_new_enough((3, 35, 0))
+    with pytest.raises(LedgerError, match=r"older than 3\.35\.0; use a newer Python"):
+        ledger_file.must_be_new_enough((3, 34, 1))

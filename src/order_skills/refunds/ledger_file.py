@@ -39,6 +39,13 @@ _NETWORKS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph"}) |
 Connect = Callable[..., sqlite3.Connection]
 
 
+def must_be_new_enough(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> None:
+    """Refuse a SQLite that lacks a statement we rely on, before it fails in the middle."""
+    if version < OLDEST_SQLITE:
+        oldest = ".".join(map(str, OLDEST_SQLITE))
+        raise LedgerError(f"this Python's SQLite is older than {oldest}; use a newer Python")
+
+
 def prepare_folder(folder: Path) -> None:
     """Make the folder if it is not there; refuse one in which others may write.
 

@@ -100,6 +100,7 @@ class SqliteDatabase:
         # Why nothing, or nothing that writes, is done any more.
         self._broken: str | None = None
         self._read_only: str | None = None
+        ledger_file.must_be_new_enough()
         ledger_file.prepare_folder(self._path.parent)
         try:
             about = ledger_file.trusted(self._path)
