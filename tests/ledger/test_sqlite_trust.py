@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from order_skills.refunds import ledger_file
+from order_skills.refunds.ledger import LedgerError
 from order_skills.refunds.ledger_file import network_of
 from order_skills.refunds.sqlite import SqliteLedger
 
