@@ -157,11 +157,14 @@ def test_variables_of_other_programs_are_none_of_our_business(given: Load) -> No
 @pytest.mark.parametrize(
     ("environ", "home"),
     [
-        ({"HOME": "/users-home/a"}, "/users-home/a/.local/share/order-skills"),
-        ({"HOME": "/users-home/a", "XDG_DATA_HOME": "/data"}, "/data/order-skills"),
-        ({"HOME": "/users-home/a", "XDG_DATA_HOME": "data"}, "/users-home/a/.local/share/order-skills"),
-        ({"HOME": "/users-home/ä b"}, "/users-home/ä b/.local/share/order-skills"),
-        ({"HOME": "/users-home/a", "ORDER_SKILLS_HOME": "/x"}, "/x"),
+        ({"HOME": "/home/a"}, "/home/a/.local/share/order-skills"),
+        ({"HOME": "/home/a", "XDG_DATA_HOME": "/data"}, "/data/order-skills"),
+        (
+            {"HOME": "/home/a", "XDG_DATA_HOME": "data"},
+            "/home/a/.local/share/order-skills",
+        ),
+        ({"HOME": "/home/ä b"}, "/home/ä b/.local/share/order-skills"),
+        ({"HOME": "/home/a", "ORDER_SKILLS_HOME": "/x"}, "/x"),
     ],
 )
 def test_the_home_is_the_users_data_folder_unless_set_e8(

@@ -14,9 +14,6 @@ from mcp.server.stdio import stdio_server
 from mcp.shared.message import SessionMessage
 from mcp.types import JSONRPCRequest
 
-# The key of the newer era's envelope: without it a discover request is not well formed.
-_VERSION_KEY = "io.modelcontextprotocol/protocolVersion"
-
 
 async def serve(server: MCPServer[Any]) -> None:
     """Serve until the input ends."""
@@ -86,10 +83,5 @@ def _is_request(item: SessionMessage | Exception) -> bool:
 
 
 def _is_discovery(item: Any) -> bool:
-    request = item.message
-    meta = (request.params or {}).get("_meta")
-    return (
-        request.method == "server/discover"
-        and isinstance(meta, dict)
-        and isinstance(meta.get(_VERSION_KEY), str)
-    )
+    # Well formed or not: the SDK refuses those that are not, and takes some for a decision.
+    return bool(item.message.method == "server/discover")

@@ -8,6 +8,7 @@ form.
 
 import re
 from collections.abc import Mapping, Sequence
+from enum import Enum
 
 from order_skills import money
 from order_skills.answers import (
@@ -24,9 +25,19 @@ _PLAIN_SIZE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ./+-]{0,11}")
 MAX_ALTERNATIVES = 12
 
 
-def sized_items(order: Order) -> list[Item]:
-    """The items that come in sizes: everything that is not a file."""
-    return [item for item in order.items or () if item.type != "digital"]
+class Stock(Enum):
+    """What the store says of the size that the customer wants; the value is our next question."""
+
+    IN = None
+    OUT = "The wanted size is not in stock: would another size do, or a refund?"
+    UNSAID = "The store does not say if the wanted size is in stock: can the owner tell?"
+    UNLISTED = "The store lists no such size: would one that is in stock do, or a refund?"
+    ORDERED = "The wanted size is the one that was ordered: was another one sent?"
+
+
+def sized_items(items: Sequence[Item]) -> list[Item]:
+    """Those that come in sizes: everything that is not a file."""
+    return [item for item in items if item.type != "digital"]
 
 
 def bought_variant(item: Item, product: Product | None) -> tuple[Variant | None, str | None]:
@@ -66,9 +77,9 @@ def playbook(
         order_id=order.order_id,
         currency=order.currency,
         items=found,
-        steps=_steps(order, found, wanted_size),
-        questions=_questions(found, wanted_size),
-        customer_reply=_reply(order, found, wanted_size),
+        steps=_steps(order, items, found, wanted_size),
+        questions=_questions(items, found, wanted_size),
+        customer_reply=_reply(order, items[0], found[0], wanted_size),
     )
 
 
@@ -79,9 +90,17 @@ def _item(
     price = item.unit_price_minor
     if price is None and bought is not None:
         price = bought.price_minor
-    variants = [v for v in (product.variants if product else None) or () if v is not bought]
+    others = [v for v in (product.variants if product else None) or () if v is not bought]
     if wanted_size is not None:
-        variants.sort(key=lambda v: not _is_size(v, wanted_size))
+        others.sort(key=lambda v: not _is_size(v, wanted_size))
+    offered = [
+        v
+        for v in others
+        if v.in_stock is not False or (wanted_size is not None and _is_size(v, wanted_size))
+    ]
+    note = None if others else "The store lists no other size of this product"
+    if (more := len(offered) - MAX_ALTERNATIVES) > 0:
+        note = f"{more} more are left out; call again with wanted_size to see a certain one"
     return SizeItem(
         item_id=item.item_id,
         name=item.name,
@@ -100,15 +119,14 @@ def _item(
                 if v.price_minor is None or price is None
                 else v.price_minor - price,
             )
-            for v in variants[:MAX_ALTERNATIVES]
-            if v.in_stock is not False or (wanted_size and _is_size(v, wanted_size))
+            for v in offered[:MAX_ALTERNATIVES]
         ],
         refund=SizeRefund(
             allowed=refund.allowed,
             amount_minor=refund.amount_minor,
             blockers=[str(blocker.code) for blocker in refund.blockers],
         ),
-        note=None if variants else "The store lists no other size of this product",
+        note=note,
     )
 
 
@@ -127,6 +145,15 @@ def _wanted(item: SizeItem, wanted_size: str | None) -> Alternative | None:
     return None
 
 
+def _stock(item: SizeItem, wanted_size: str) -> Stock:
+    if (found := _wanted(item, wanted_size)) is not None:
+        return {True: Stock.IN, False: Stock.OUT, None: Stock.UNSAID}[found.in_stock]
+    bought = {name.casefold() for name in (item.bought_size, item.bought_variant) if name}
+    if wanted_size.strip().casefold() in bought:
+        return Stock.ORDERED
+    return Stock.UNLISTED if item.alternatives else Stock.UNSAID
+
+
 def _plain(size: str | None) -> str | None:
     return size if size is not None and _PLAIN_SIZE.fullmatch(size) else None
 
@@ -136,7 +163,9 @@ def _in_stock(item: SizeItem) -> list[str]:
     return list(dict.fromkeys(size for size in sizes if size))
 
 
-def _steps(order: Order, items: Sequence[SizeItem], wanted_size: str | None) -> list[str]:
+def _steps(
+    order: Order, bought: Sequence[Item], items: Sequence[SizeItem], wanted_size: str | None
+) -> list[str]:
     steps = ["Compare the bought variant of each item with what the customer says they got"]
     if wanted_size is None:
         steps.append("Ask the customer which size they want")
@@ -144,9 +173,11 @@ def _steps(order: Order, items: Sequence[SizeItem], wanted_size: str | None) -> 
         "The store has no exchange: the customer places a new order for the right size; "
         "you cannot place it for them"
     )
-    for item in items:
+    for line, item in zip(bought, items, strict=True):
         if item.refund.allowed and item.refund.amount_minor is not None:
             amount = money.shown(item.refund.amount_minor, order.currency)
+            if _pieces(line) > 1:
+                amount += f" (all {_pieces(line)} pieces; with quantity, fewer)"
             steps.append(
                 f'When the customer agrees, refund {amount}: refund_order(order_id="'
                 f'{order.order_id}", item_ids=["{item.item_id}"], reason="wrong size")'
@@ -157,39 +188,56 @@ def _steps(order: Order, items: Sequence[SizeItem], wanted_size: str | None) -> 
     return steps
 
 
-def _questions(items: Sequence[SizeItem], wanted_size: str | None) -> list[str]:
+def _pieces(item: Item) -> int:
+    return 1 if item.quantity is None else item.quantity
+
+
+def _questions(
+    bought: Sequence[Item], items: Sequence[SizeItem], wanted_size: str | None
+) -> list[str]:
     questions = []
     if len(items) > 1:
         questions.append("Which of these items is it? Ask, then call again with item_id")
     if wanted_size is None:
         questions.append("Which size does the customer want?")
-    elif not any((found := _wanted(i, wanted_size)) and found.in_stock for i in items):
-        questions.append("The wanted size is not in stock: would another size do, or a refund?")
+    elif Stock.IN not in (found := [_stock(item, wanted_size) for item in items]):
+        questions += [stock.value for stock in dict.fromkeys(found) if stock.value]
+    questions += [
+        f"How many of the {_pieces(line)} pieces of item {line.item_id} are the wrong size?"
+        for line in bought
+        if _pieces(line) > 1
+    ]
     questions.append("Was the wrong size sent, or the wrong size ordered?")
     questions.append("Does the owner want the first item back?")
     return questions
 
 
-def _reply(order: Order, items: Sequence[SizeItem], wanted_size: str | None) -> str:
+def _reply(order: Order, line: Item, item: SizeItem, wanted_size: str | None) -> str:
     sentences = [f"Thank you for writing about order {order.order_id}; I am sorry about the size."]
-    item = items[0]
+    stock = None if wanted_size is None else _stock(item, wanted_size)
     wanted = _wanted(item, wanted_size)
-    size = _plain(wanted.size) if wanted else None
-    if wanted is not None and wanted.in_stock:
+    if wanted is not None and stock is Stock.IN:
+        size = _plain(wanted.size)
         label = f"Size {size}" if size else "The size you would like"
         sentences.append(f"{label} is in stock{_difference(order, wanted)}.")
-    elif wanted_size is not None:
+    elif stock is Stock.OUT:
         sentences.append("The size you would like is not in stock at the moment.")
-    if wanted is None or not wanted.in_stock:
+    elif stock is Stock.ORDERED:
+        sentences.append("The size you would like is the one of your order.")
+    elif stock is not None:
+        sentences.append("I am finding out whether we have the size you would like.")
+    if stock not in (Stock.IN, Stock.ORDERED):
         if sizes := _in_stock(item):
             sentences.append(f"These sizes are in stock: {', '.join(sizes)}.")
         sentences.append("Which size would suit you?")
     sentences.append("Could you tell me whether the parcel held another size than you ordered?")
     if item.refund.allowed and item.refund.amount_minor is not None:
         amount = money.shown(item.refund.amount_minor, order.currency)
+        what = f"{amount} to be refunded for the first item"
+        if _pieces(line) > 1:
+            what = "the pieces of the wrong size to be refunded"
         sentences.append(
-            f"Once that is clear, I can ask for {amount} to be refunded for the first item; "
-            "a refund goes back to the way you paid."
+            f"Once that is clear, I can ask for {what}; a refund goes back to the way you paid."
         )
     return " ".join(sentences)
 

@@ -9,6 +9,7 @@ from order_skills.errors import Code, Refusal, StoreError
 from order_skills.orders import Download, Item, Order
 from order_skills.tools.arguments import Arguments, CheckoutId, ItemId, OrderId
 from order_skills.tools.declare import Effect, ToolCall, ToolSpec
+from order_skills.tools.items import items_of
 
 # The payment words on which a customer has a right to the file.
 _ENTITLED = ("paid", "partially_refunded")
@@ -54,7 +55,7 @@ async def resend_download(call: ToolCall, given: ResendDownloadArguments) -> Res
     """Fresh links for the digital items of an order."""
     if given.audience == "customer":
         found = await call.store.customer_links(given.order_id)
-        order, items, skipped = found.order, *_digital(found.order, given.item_id)
+        order, items, skipped = found.order, *_digital(call, found.order, given.item_id)
         links = []
         for item in items:
             if (url := found.links.get(item.item_id)) is None:
@@ -64,7 +65,7 @@ async def resend_download(call: ToolCall, given: ResendDownloadArguments) -> Res
                 links.append(Link(item_id=item.item_id, url=url))
     else:
         order = await call.store.get_order(given.order_id)
-        items, skipped = _digital(order, given.item_id)
+        items, skipped = _digital(call, order, given.item_id)
         links = await _owner_links(call, order, items, skipped)
     return ResendDownloadAnswer(order_id=order.order_id, links=links, skipped=skipped)
 
@@ -72,16 +73,17 @@ async def resend_download(call: ToolCall, given: ResendDownloadArguments) -> Res
 async def _owner_links(
     call: ToolCall, order: Order, items: list[Item], skipped: list[Skipped]
 ) -> list[Link]:
-    links = []
+    links, failed = [], []
     for item in items:
         try:
             download = await call.store.download(order.order_id, item.item_id)
         except StoreError as error:
-            if len(items) == 1:
-                raise
+            failed.append(error)
             skipped.append(Skipped(item_id=item.item_id, reason=str(error)))
         else:
             links.append(_link(download))
+    if failed and not links:
+        raise failed[0]
     return links
 
 
@@ -89,11 +91,11 @@ def _link(download: Download) -> Link:
     return Link(**download.model_dump())
 
 
-def _digital(order: Order, item_id: str | None) -> tuple[list[Item], list[Skipped]]:
+def _digital(call: ToolCall, order: Order, item_id: str | None) -> tuple[list[Item], list[Skipped]]:
     """The items to link, and those that are no files.
 
     Raises:
-        Refusal: NOT_PAID, ITEM_NOT_FOUND or NOT_DIGITAL.
+        AgentError: NOT_PAID, ITEM_NOT_FOUND, NOT_DIGITAL, or the store did not send the items.
     """
     look = f'get_order(order_id="{order.order_id}")'
     if order.payment_status not in _ENTITLED:
@@ -103,13 +105,7 @@ def _digital(order: Order, item_id: str | None) -> tuple[list[Item], list[Skippe
             "a link would give the file away",
             f"{look} shows the payment; ask the owner if the customer should have it anyway",
         )
-    wanted = [i for i in order.items or () if item_id in (None, i.item_id)]
-    if not wanted and item_id is not None:
-        raise Refusal(
-            Code.ITEM_NOT_FOUND,
-            f"order {order.order_id} has no item {item_id}",
-            f"{look} lists its items",
-        )
+    wanted = items_of(call, order, item_id)
     digital = [item for item in wanted if item.type == "digital"]
     if not digital:
         which = f"item {item_id}" if item_id else "no item of the order"

@@ -9,7 +9,7 @@ from order_skills import text
 from order_skills.answers import Answer
 from order_skills.errors import AgentError, Code
 from order_skills.orders import Order
-from order_skills.refunds.amounts import MARKER
+from order_skills.refunds.amounts import MARKER, markers
 from order_skills.refunds.intents import Intent, Request, State
 from order_skills.refunds.rules import Decision
 from order_skills.tools import approval, arguments
@@ -110,24 +110,6 @@ async def _history(call: ToolCall, order: Order) -> tuple[Intent, ...]:
 
 
 def _checked(order: Order, decision: Decision, history: tuple[Intent, ...]) -> CheckRefundAnswer:
-    ours = {intent.store_refund_id: intent for intent in history if intent.store_refund_id}
-    earlier = [
-        EarlierRefund(
-            refund_id=ours[r.refund_id].refund_id if r.refund_id in ours else r.refund_id or "-",
-            amount_minor=r.amount_minor,
-            outcome="refunded",
-            created_at=r.created_at,
-        )
-        for r in order.refunds or ()
-    ]
-    shown = {r.refund_id for r in order.refunds or ()}
-    earlier += [
-        EarlierRefund(
-            refund_id=intent.refund_id, amount_minor=intent.amount_minor, outcome=intent.outcome
-        )
-        for intent in history
-        if intent.store_refund_id not in shown and intent.outcome not in ("expired", "not_sent")
-    ]
     return CheckRefundAnswer(
         order_id=order.order_id,
         allowed=decision.allowed,
@@ -136,8 +118,42 @@ def _checked(order: Order, decision: Decision, history: tuple[Intent, ...]) -> C
         remaining_minor=decision.remaining_minor,
         blockers=[BlockerAnswer(code=b.code, message=b.message) for b in decision.blockers],
         needs_approval=bool(decision.needs_person),
-        earlier_refunds=earlier,
+        earlier_refunds=_earlier(order, history),
     )
+
+
+def _earlier(order: Order, history: tuple[Intent, ...]) -> list[EarlierRefund]:
+    """Every refund once: those that the store shows, then ours that it does not show."""
+    # One of ours is known by the store's id for it, or by its marker while it is in doubt.
+    by_id = {i.store_refund_id: i.refund_id for i in history if i.store_refund_id}
+    known = {i.refund_id for i in history}
+    by_marker = {
+        id(refund): refund_id
+        for refund_id, found in markers(order.refunds).items()
+        for refund in found
+        if refund_id in known
+    }
+    in_store = [
+        (by_id.get(refund.refund_id or "") or by_marker.get(id(refund)), refund)
+        for refund in order.refunds or ()
+    ]
+    shown = {ours for ours, _ in in_store}
+    return [
+        *(
+            EarlierRefund(
+                refund_id=ours or refund.refund_id or "-",
+                amount_minor=refund.amount_minor,
+                outcome="refunded",
+                created_at=refund.created_at,
+            )
+            for ours, refund in in_store
+        ),
+        *(
+            EarlierRefund(refund_id=i.refund_id, amount_minor=i.amount_minor, outcome=i.outcome)
+            for i in history
+            if i.refund_id not in shown and i.outcome not in ("expired", "not_sent")
+        ),
+    ]
 
 
 class RefundOrderArguments(Arguments):

@@ -5,14 +5,16 @@ none of ours has one, and rules such as "exactly one of" are checked in code.
 """
 
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode
 
 
 def of_arguments(model: type[BaseModel], narrowed: Mapping[str, Collection[str]]) -> dict[str, Any]:
     """The input schema; `narrowed` replaces an argument's enum by what the stores can have."""
-    schema = _compact(model.model_json_schema(), keep_text=True)
+    schema = _compact(_made(model, "validation"), keep_text=True)
     for name, words in narrowed.items():
         if name in schema.get("properties", {}):
             schema["properties"][name]["enum"] = list(words)
@@ -22,20 +24,25 @@ def of_arguments(model: type[BaseModel], narrowed: Mapping[str, Collection[str]]
 
 def of_answer(model: type[BaseModel], *, sandbox: bool) -> dict[str, Any]:
     """The output schema. Answers may grow, so it does not forbid further fields."""
-    schema = _compact(model.model_json_schema(mode="serialization"), keep_text=False)
+    schema = _compact(_made(model, "serialization"), keep_text=False)
     if sandbox:
         schema["properties"] = {"sandbox": {"type": "boolean"}, **schema["properties"]}
     return schema
 
 
-def _compact(schema: dict[str, Any], *, keep_text: bool) -> dict[str, Any]:
-    definitions = schema.pop("$defs", {})
-    compact: dict[str, Any] = _walk(schema, definitions, keep_text, top=True)
-    compact.pop("description", None)
+@lru_cache(maxsize=64)
+def _made(model: type[BaseModel], mode: JsonSchemaMode) -> Mapping[str, Any]:
+    # Slow to make, and the same for every server of the process.
+    return model.model_json_schema(mode=mode)
+
+
+def _compact(schema: Mapping[str, Any], *, keep_text: bool) -> dict[str, Any]:
+    inner = {k: v for k, v in schema.items() if k not in ("$defs", "description")}
+    compact: dict[str, Any] = _walk(inner, schema.get("$defs", {}), keep_text)
     return compact
 
 
-def _walk(node: Any, definitions: Mapping[str, Any], keep_text: bool, top: bool = False) -> Any:
+def _walk(node: Any, definitions: Mapping[str, Any], keep_text: bool) -> Any:
     if isinstance(node, list):
         return [_walk(entry, definitions, keep_text) for entry in node]
     if not isinstance(node, dict):

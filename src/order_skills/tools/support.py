@@ -14,6 +14,7 @@ from order_skills.refunds.intents import Request
 from order_skills.tools import arguments, finding
 from order_skills.tools.arguments import Arguments, Instant, ItemId, OrderId
 from order_skills.tools.declare import Effect, ToolCall, ToolSpec
+from order_skills.tools.items import items_of
 
 # The most orders that one report reads.
 REPORT_ORDERS = 200
@@ -32,7 +33,7 @@ class WrongSizeArguments(Arguments):
 async def wrong_size_playbook(call: ToolCall, given: WrongSizeArguments) -> WrongSizeAnswer:
     """What was bought, what else there is, and what to do."""
     order = await call.store.get_order(given.order_id)
-    items = _sized(order, given.item_id)
+    items = _sized(call, order, given.item_id)
     products = await _products(call, items)
     refunds = {
         item.item_id: await call.workspace.desk.check(
@@ -45,25 +46,20 @@ async def wrong_size_playbook(call: ToolCall, given: WrongSizeArguments) -> Wron
     return wrong_size.playbook(order, items, products, refunds, given.wanted_size)
 
 
-def _sized(order: Order, item_id: str | None) -> list[Item]:
+def _sized(call: ToolCall, order: Order, item_id: str | None) -> list[Item]:
     """The items in question.
 
     Raises:
-        Refusal: ITEM_NOT_FOUND, or NOT_SUPPORTED where nothing of the order has sizes.
+        AgentError: ITEM_NOT_FOUND, NOT_SUPPORTED where nothing of the order has sizes, or the
+            store did not send the items.
     """
-    look = f'get_order(order_id="{order.order_id}")'
-    if item_id is not None and all(i.item_id != item_id for i in order.items or ()):
-        raise Refusal(
-            Code.ITEM_NOT_FOUND,
-            f"order {order.order_id} has no item {item_id}",
-            f"{look} lists its items",
-        )
-    items = [i for i in wrong_size.sized_items(order) if item_id in (None, i.item_id)]
+    items = wrong_size.sized_items(items_of(call, order, item_id))
     if not items:
         raise Refusal(
             Code.NOT_SUPPORTED,
             "a download has no size",
-            f"{look} shows the items; resend_download makes new links",
+            f'get_order(order_id="{order.order_id}") shows the items; resend_download makes '
+            "new links",
         )
     return items
 
