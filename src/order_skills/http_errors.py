@@ -126,7 +126,7 @@ def _missing(code: Code, store: str) -> tuple[str, str]:
         case Code.RECEIPT_NOT_FOUND:
             return (
                 f"{store} has no receipt for this checkout_id",
-                "ask the customer for the checkout_id, or use resend_download with the order_id",
+                "get_order shows an order's checkout_id under platform, where the store gives it",
             )
         case Code.NOT_SUPPORTED:
             return (

@@ -198,6 +198,11 @@ class _Said:
 
 
 def _environment(environ: Mapping[str, str]) -> Source:
+    for name in environ:
+        # One letter short of ours, a limit would be overlooked in silence.
+        if name.startswith("ORDER_SKILL_"):
+            meant = name.replace("ORDER_SKILL_", _PREFIX, 1)
+            raise ConfigurationError(name, f"is no setting; did you mean {meant}?")
     ours = {name: value for name, value in environ.items() if name.startswith(_PREFIX)}
     named = Source(ours, str)
     named.refuse_others(_VARIABLES)

@@ -179,3 +179,27 @@ def test_else_the_interpreter_runs_the_module_and_never_one_of_the_working_folde
         check=False,
     )
     assert done.stdout.startswith("order-skills ")
+
+
+def test_a_limit_of_this_shell_holds_in_the_host_too(run: Run, home: Path) -> None:
+    done = run(
+        "config",
+        "cursor",
+        CLAW_API_KEY=KEY,
+        ORDER_SKILLS_READ_ONLY="1",
+        ORDER_SKILLS_APPROVAL_DOORS="command",
+        ORDER_SKILLS_CLAWVER_URL="https://shop.example.com",
+    )
+    assert entry(done)["env"] == {
+        "ORDER_SKILLS_HOME": str(home),
+        "ORDER_SKILLS_READ_ONLY": "1",
+        "ORDER_SKILLS_APPROVAL_DOORS": "command",
+        "ORDER_SKILLS_CLAWVER_URL": "https://shop.example.com",
+        "CLAW_API_KEY": PLACEHOLDER,
+    }
+
+
+def test_the_password_of_a_database_is_not_in_the_configuration(run: Run) -> None:
+    done = run("config", "cursor", ORDER_SKILLS_LEDGER="postgresql://me:SECRET@db.example.com/o")
+    assert done.returncode == 0
+    assert "SECRET" not in done.stdout + done.stderr

@@ -43,6 +43,9 @@ _WHERE = {
 }
 
 
+_OURS = "ORDER_SKILLS_"
+
+
 def run(environ: Mapping[str, str], config: Path | None, host: str) -> int:
     """Print the configuration for `host` and return the exit code.
 
@@ -52,7 +55,7 @@ def run(environ: Mapping[str, str], config: Path | None, host: str) -> int:
     # Without the environment's keys: does the server find one where the host starts it?
     kept = {name: value for name, value in environ.items() if name not in KEY_VARIABLES}
     found = settings.load(kept, config)
-    entry = _entry(found, config, environ.get("PATH"))
+    entry = _entry(found, config, environ.get("PATH"), _needed(environ, config))
     # Escapes instead of letters: JSON in any encoding that the terminal may have.
     print(json.dumps(_form(host, entry), indent=2))
     for line in _WHERE[host]:
@@ -77,11 +80,31 @@ class _Entry:
     env: dict[str, str]
 
 
-def _entry(found: settings.Settings, config: Path | None, path: str | None) -> _Entry:
+def _needed(environ: Mapping[str, str], config: Path | None) -> dict[str, str]:
+    """The settings of this shell without which the host's server would not be the same.
+
+    A limit or a switch that stayed behind would loosen it without a word.
+    """
+    found = settings.load(environ, config)
+    needed = {}
+    for name, value in sorted(environ.items()):
+        without = {other: kept for other, kept in environ.items() if other != name}
+        ours = name.startswith(_OURS) and name != f"{_OURS}HOME"
+        if ours and settings.load(without, config) != found:
+            needed[name] = value
+    if isinstance(found.ledger, settings.Secret):
+        # A DSN may hold a password, which has no place in a host's file.
+        needed.pop(f"{_OURS}LEDGER", None)
+    return needed
+
+
+def _entry(
+    found: settings.Settings, config: Path | None, path: str | None, needed: Mapping[str, str]
+) -> _Entry:
     command, *arguments = _command(path)
     file = ["--config", str(config.absolute())] if config else []
     key = {} if found.stores else {"CLAW_API_KEY": PLACEHOLDER}
-    env = {"ORDER_SKILLS_HOME": str(found.home), **key}
+    env = {**needed, "ORDER_SKILLS_HOME": str(found.home), **key}
     return _Entry(command, [*arguments, "serve", *file], env)
 
 

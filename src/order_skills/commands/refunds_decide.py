@@ -5,6 +5,7 @@ none. Both claim it in the ledger, so it is sent once, whoever is quicker.
 """
 
 import asyncio
+from collections.abc import Sequence
 
 from order_skills import money
 from order_skills.commands import refunds_books, terminal
@@ -27,11 +28,11 @@ def approve(settings: Settings, refund_id: str) -> int:
     """
     terminal.must_be_one("refunds approve")
     refunds_books.must_not_be_read_only(settings)
-    intent, order = asyncio.run(_question(settings, refund_id))
+    intent, order, history = asyncio.run(_question(settings, refund_id))
     if (reason := _why_not(intent)) is not None:
         terminal.say(f"nothing was approved: {reason}")
         return 1
-    _show(intent, order)
+    _show(intent, order, history)
     typed = description.what_to_type(intent)
     if terminal.answered(f"To approve, type the amount as shown ({typed}): ") != typed:
         terminal.say("that is not the amount as shown; nothing was approved")
@@ -60,15 +61,22 @@ def deny(settings: Settings, refund_id: str) -> int:
     return 0
 
 
-async def _question(settings: Settings, refund_id: str) -> tuple[Intent, Order | None]:
-    """The refund and its order, freshly read where this process can."""
+async def _question(
+    settings: Settings, refund_id: str
+) -> tuple[Intent, Order | None, tuple[Intent, ...]]:
+    """The refund, its order, freshly read where this process can, and its order's refunds."""
     async with refunds_books.opened(settings) as books:
         found = await books.mine(refund_id)
         if await found.desk.ledger.run(lambda ledger: ledger.frozen()) is not None:
             raise sending.stopped()
-        if found.store is None or _why_not(found.intent) is not None:
-            return found.intent, None
-        return found.intent, await found.store.get_order(found.intent.request.order_id)
+        intent = found.intent
+        order_id = intent.request.order_id
+        history = await found.desk.ledger.run(
+            lambda ledger: ledger.of_order(intent.account, order_id)
+        )
+        if found.store is None or _why_not(intent) is not None:
+            return intent, None, history
+        return intent, await found.store.get_order(order_id), history
 
 
 def _why_not(intent: Intent) -> str | None:
@@ -77,8 +85,8 @@ def _why_not(intent: Intent) -> str | None:
     return None if intent.state is State.PREPARED else words(intent)[0]
 
 
-def _show(intent: Intent, order: Order | None) -> None:
-    facts = description.lines(intent, order)
+def _show(intent: Intent, order: Order | None, history: Sequence[Intent]) -> None:
+    facts = description.lines(intent, order, history)
     if order is None:
         facts.append(("Order's details", "not here: its sandbox is in the server that runs it"))
     elif order.refunded_minor is not None and order.refunded_minor != intent.refunded_before_minor:

@@ -208,7 +208,7 @@ def _questions(
         if _pieces(line) > 1
     ]
     questions.append("Was the wrong size sent, or the wrong size ordered?")
-    questions.append("Does the owner want the first item back?")
+    questions.append("Does the owner want the wrong item back?")
     return questions
 
 
@@ -233,7 +233,7 @@ def _reply(order: Order, line: Item, item: SizeItem, wanted_size: str | None) ->
     sentences.append("Could you tell me whether the parcel held another size than you ordered?")
     if item.refund.allowed and item.refund.amount_minor is not None:
         amount = money.shown(item.refund.amount_minor, order.currency)
-        what = f"{amount} to be refunded for the first item"
+        what = f"{amount} to be refunded for the item you got"
         if _pieces(line) > 1:
             what = "the pieces of the wrong size to be refunded"
         sentences.append(

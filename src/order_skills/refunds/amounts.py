@@ -116,7 +116,8 @@ def _item_amount(case: Case, item: Item, quantity: int | None) -> int | None:
             wrong = "the store does not say how many pieces there are of"
         elif quantity > item.quantity:
             wrong = f"quantity {quantity} is more than the {item.quantity} pieces of"
-        case.block(Code.INVALID_ARGUMENT, f"{wrong} item {item.item_id}", by_amount)
+        next_step = by_amount if item.quantity is None else f"quantity is 1 to {item.quantity}"
+        case.block(Code.INVALID_ARGUMENT, f"{wrong} item {item.item_id}", next_step)
         return None
     if item.total_minor % item.quantity:
         case.block(

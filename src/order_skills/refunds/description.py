@@ -1,10 +1,20 @@
 """PURE: a refund as a person reads it before approving: everything that was bound to it."""
 
+from collections.abc import Sequence
+
 from order_skills import money
 from order_skills.orders import Order
 from order_skills.refunds.amounts import remaining_minor
-from order_skills.refunds.intents import Intent
+from order_skills.refunds.intents import Intent, State
 from order_skills.text import mask_email
+
+_OF_OTHERS = {
+    State.PREPARED: "Also waiting",
+    State.SENDING: "Being sent",
+    State.UNKNOWN: "In doubt",
+    State.NEEDS_HUMAN: "In doubt",
+    State.DENIED: "Refused before",
+}
 
 
 def what_to_type(intent: Intent) -> str:
@@ -12,8 +22,15 @@ def what_to_type(intent: Intent) -> str:
     return money.digits(intent.amount_minor, intent.currency)
 
 
-def lines(intent: Intent, order: Order | None) -> list[tuple[str, str]]:
-    """Label and value, in the order in which a person decides. `order`: as just read."""
+def lines(
+    intent: Intent, order: Order | None, history: Sequence[Intent] = ()
+) -> list[tuple[str, str]]:
+    """Label and value, in the order in which a person decides.
+
+    Args:
+        order: as just read.
+        history: our other refunds of the order: one that waits, or was refused, is shown.
+    """
     found = [
         ("Refund", intent.refund_id),
         ("Store", intent.store),
@@ -23,6 +40,11 @@ def lines(intent: Intent, order: Order | None) -> list[tuple[str, str]]:
     ]
     if order is not None:
         found += _of_order(intent, order)
+    for other in history:
+        label = _OF_OTHERS.get(other.state)
+        if label is not None and other.refund_id != intent.refund_id:
+            amount = money.shown(other.amount_minor, other.currency)
+            found.append((label, f"{amount} ({other.refund_id})"))
     found += [("Needs you because", why) for why in intent.needs_person]
     return found
 

@@ -85,7 +85,7 @@ def decide(
     amount = amounts.amount_minor(case, remaining)
     if amount is not None:
         amounts.fits(case, amount, remaining)
-        _duplicates(case, amount)
+        _duplicates(case, amount, next((i for i in history if i.refund_id == itself), None))
         _limits(case, amount, policy.limits, spent)
     _in_progress(case)
     _person(case, policy, amount)
@@ -183,11 +183,13 @@ def _refunds_agree(case: Case, reported: bool) -> None:
         )
 
 
-def _duplicates(case: Case, amount: int) -> None:
+def _duplicates(case: Case, amount: int, itself: Intent | None) -> None:
     if case.request.repeat_of is not None:
         return
     for intent in case.history:
         if intent.state not in _DUPLICATES or intent.amount_minor != amount:
+            continue
+        if itself is not None and _came_later(intent, itself):
             continue
         ours, theirs = case.request.item_ids, intent.request.item_ids
         if ours is not None and theirs is not None and not set(ours) & set(theirs):
@@ -196,10 +198,21 @@ def _duplicates(case: Case, amount: int) -> None:
             Code.POSSIBLE_DUPLICATE,
             f"a refund of {case.shown(amount)} on order {case.order.order_id} exists already: "
             f"{intent.refund_id} ({intent.outcome})",
-            f'get_refund(refund_id="{intent.refund_id}"); only if the person wants a second one, '
-            f'refund_order with repeat_of="{intent.refund_id}"',
+            "tell who asked that a person refused it; do not ask again in other words"
+            if intent.state is State.DENIED
+            else f'get_refund(refund_id="{intent.refund_id}"); only if the person wants a second '
+            f'one, refund_order with repeat_of="{intent.refund_id}"',
         )
         return
+
+
+def _came_later(intent: Intent, itself: Intent) -> bool:
+    """Whether a request that moved nothing came after the one that is being decided.
+
+    Else one that repeats the first would keep the first from being sent.
+    """
+    moved_nothing = intent.state in (State.PREPARED, State.DENIED)
+    return moved_nothing and intent.created_at > itself.created_at
 
 
 def _limits(case: Case, amount: int, limits: Limits, spent: Spent) -> None:

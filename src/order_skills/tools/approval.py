@@ -82,7 +82,8 @@ async def _form(call: ToolCall, handled: Handled) -> dict[str, Any]:
             order = await call.store.get_order(handled.intent.request.order_id)
         except StoreError:
             order = None
-    facts = [f"{label}: {value}" for label, value in lines(handled.intent, order)]
+    history = await call.workspace.desk.history(call.store, handled.intent.request.order_id)
+    facts = [f"{label}: {value}" for label, value in lines(handled.intent, order, history)]
     typed = what_to_type(handled.intent)
     return {
         "message": "\n".join(

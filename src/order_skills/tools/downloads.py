@@ -103,7 +103,8 @@ def _digital(call: ToolCall, order: Order, item_id: str | None) -> tuple[list[It
             Code.NOT_PAID,
             f"order {order.order_id} has payment status {order.payment_status}; "
             "a link would give the file away",
-            f"{look} shows the payment; ask the owner if the customer should have it anyway",
+            f"{look} shows the payment; if the customer should have it all the same, the owner can "
+            "send the file from the store's dashboard",
         )
     wanted = items_of(call, order, item_id)
     digital = [item for item in wanted if item.type == "digital"]

@@ -86,6 +86,10 @@ def criteria_of(call: ToolCall, given: ListOrdersArguments) -> finding.Criteria:
     words = call.store.capabilities.statuses
     if given.status is not None and given.status not in words:
         raise _refused("status", f"must be one of: {', '.join(words)}")
+    if given.customer_email is not None and (
+        "*" in given.customer_email or "@" not in given.customer_email
+    ):
+        raise _refused("customer_email", "must be the whole address; a masked one finds nothing")
     after = given.created_after and arguments.instant(given.created_after)
     before = given.created_before and arguments.instant(given.created_before)
     if after and before and after >= before:
