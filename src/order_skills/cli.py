@@ -104,7 +104,7 @@ def _run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     from order_skills.commands import HOSTS, refunds
-    from order_skills.settings import SERVED
+    from order_skills.settings_stores import PLATFORMS
 
     parser = _Parser(
         prog="order-skills",
@@ -129,7 +129,7 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     )
     command("demo", "Show a guided tour on the embedded store.", config=False)
     sandbox = command("sandbox", "Run the embedded store as an HTTP server.", config=False)
-    sandbox.add_argument("--platform", choices=sorted(SERVED), default="clawver")
+    sandbox.add_argument("--platform", choices=tuple(PLATFORMS), default="clawver")
     sandbox.add_argument(
         "--port", type=_port, default=0, metavar="N", help="on 127.0.0.1 (default: a free one)"
     )

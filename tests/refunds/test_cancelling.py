@@ -250,19 +250,23 @@ async def test_calls_of_the_ledger_never_overlap_however_they_are_cancelled(
 ) -> None:
     stage = Stage(tmp_path)
     inside, most = [0], [0]
-    may_end = threading.Event()
+    began, may_end = threading.Event(), threading.Event()
 
     def work(ledger: Ledger) -> None:
         inside[0] += 1
         most[0] = max(most[0], inside[0])
+        began.set()
         may_end.wait()
         inside[0] -= 1
 
     ledger = AsyncLedger(stage.open_ledger, "test-1")
-    tasks = [asyncio.create_task(ledger.run(work)) for _ in range(5)]
+    tasks = [asyncio.create_task(ledger.run(work))]
+    await asyncio.to_thread(began.wait)
+    # The first is cancelled in the middle of its work, which goes on; the others come after it.
+    tasks += [asyncio.create_task(ledger.run(work)) for _ in range(4)]
     for task in tasks:
-        await turns(50)
         task.cancel()
+        await turns(50)
     await asyncio.wait(tasks)
     may_end.set()
     await ledger.aclose()

@@ -239,6 +239,19 @@ async def test_a_store_that_asks_to_wait_is_not_asked_again_by_us(
     assert len(stage.audit()) == 2
 
 
+async def test_a_store_that_asks_to_wait_for_ever_holds_no_order(stage: Stage) -> None:
+    stage.fault("rate_limited", method="POST", times=None, retry_after="300")
+    async with stage.desk() as desk:
+        for count in range(1, 4):
+            error = await refused(desk.refund(stage.store, request()))
+            assert error.code is Code.STORE_RATE_LIMITED
+            assert stage.posts == count
+        assert {intent.state for intent in stage.audit()} == {S.NOT_SENT}
+        stage.box.faults.clear()
+        assert (await desk.refund(stage.store, request())).intent.state is S.SUCCEEDED
+    stage.audit()
+
+
 class Unreachable(Between):
     """Answers reading requests; for a refund nobody is there."""
 

@@ -117,6 +117,10 @@ TABLE = [
     *raw("half a head", "HTTP/1.1 200 OK\r\nContent-Type: appl"),
     *raw("no HTTP", "SSH-2.0-OpenSSH_9.6\r\n"),
     *raw("two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: 9\r\n\r\nnull"),
+    *raw(
+        "a length and chunks",
+        "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    ),
     *raw("cut chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n{", "rst"),
     Row(
         "hints before the answer",
@@ -135,7 +139,9 @@ TABLE = [
     # The body.
     *[lost(f"malformed: {what}", "malformed", what=what) for what in MALFORMED],
     lost("6 MB", "huge", size=6_000_000),
+    lost("without end", "huge", endless=True),
     lost("compressed", "gzip_bomb", size=1_000_000),
+    lost("compressed twice", "gzip_bomb", size=1_000_000, layers=2, encoding="deflate"),
     lost("success is false", "success_false"),
     # What it says.
     Row("another amount", "wrong_amount", S.NEEDS_HUMAN, S.SUCCEEDED, 1, alarm="AMOUNT"),

@@ -72,6 +72,17 @@ def test_the_older_revision_takes_a_refund_of_paid_and_processing_orders_alone(w
         assert found == ([] if clear and raw in ("paid", "processing") else [Code.NOT_REFUNDABLE])
 
 
+@pytest.mark.parametrize("word", ["unknown", "disputed"])
+@pytest.mark.parametrize("source", ["reported", "derived"])
+def test_money_does_not_move_on_an_unclear_payment_whatever_the_order_says(
+    word: str, source: str
+) -> None:
+    unclear = order(status_raw="processing", payment_status=word, payment_status_source=source)
+    found = decided(unclear, ASK)
+    assert codes(found) == [Code.NOT_REFUNDABLE]
+    assert word in found.blockers[0].message
+
+
 @pytest.mark.parametrize("raw", ["paid", "processing"])
 def test_an_older_order_stays_refundable_after_a_part(raw: str) -> None:
     partly = older(raw, refunded(500), payment_status="partially_refunded")
@@ -287,6 +298,35 @@ def test_an_intent_does_not_stand_in_its_own_way() -> None:
     found = decided(order(), ASK, itself, other, itself=itself.refund_id)
     assert codes(found) == [Code.REFUND_IN_PROGRESS]
     assert other.refund_id in found.blockers[0].message
+
+
+@pytest.mark.parametrize("state", list(State))
+@pytest.mark.parametrize(("after", "later"), [(-1.0, False), (0.0, False), (1.0, True)])
+def test_a_request_that_came_later_and_moved_nothing_does_not_keep_the_first_from_being_sent(
+    state: State, after: float, later: bool
+) -> None:
+    itself = intent(S.PREPARED, number=1)
+    other = intent(state, number=2, created_at=itself.created_at + after)
+    for history in ((itself, other), (other, itself)):
+        found = codes(decided(order(), ASK, *history, itself=itself.refund_id))
+        moved_nothing = state in (S.PREPARED, S.DENIED)
+        stands_against = state in DUPLICATES and not (moved_nothing and later)
+        assert (Code.POSSIBLE_DUPLICATE in found) is stands_against
+
+
+def test_a_later_request_does_not_hide_an_earlier_one() -> None:
+    itself = intent(S.PREPARED, number=1)
+    later = intent(S.PREPARED, number=2, created_at=itself.created_at + 1)
+    earlier = intent(number=3, created_at=itself.created_at - 1)
+    found = decided(order(), ASK, itself, later, earlier, itself=itself.refund_id)
+    assert codes(found) == [Code.POSSIBLE_DUPLICATE]
+    assert refund_id(3) in found.blockers[0].message
+
+
+def test_one_that_a_person_denied_is_not_to_be_asked_for_again() -> None:
+    (blocker,) = decided(order(), ASK, intent(S.DENIED)).blockers
+    assert "repeat_of" not in blocker.next_step
+    assert "do not ask again" in blocker.next_step
 
 
 def test_of_several_in_doubt_one_is_named() -> None:

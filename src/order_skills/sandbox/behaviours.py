@@ -5,6 +5,8 @@ The control page `/_sandbox` and references/sandbox.md show this table.
 
 from dataclasses import dataclass
 
+from order_skills.sandbox import cloove_behaviours, paynow_behaviours, vesuviopay_behaviours
+
 DOCUMENTED = "documented"
 ASSUMED = "assumed"
 
@@ -145,4 +147,7 @@ _CLAWVER_STORE = (
 
 BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
     "clawver": (*_CLAWVER_EVERY, *_CLAWVER_ORDERS, *_CLAWVER_LINKS, *_CLAWVER_STORE),
+    "paynow": tuple(Behaviour(*row) for row in paynow_behaviours.ROWS),
+    "cloove": tuple(Behaviour(*row) for row in cloove_behaviours.ROWS),
+    "vesuviopay": tuple(Behaviour(*row) for row in vesuviopay_behaviours.ROWS),
 }

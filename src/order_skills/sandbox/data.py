@@ -134,6 +134,8 @@ def _order(node: "_Node", shop: s.Shop, now: datetime) -> s.Order:
         era=node.choice("era", ("new", "old"), "new"),
         shipping_address=address.texts() if address else None,
         tracking=_tracking(tracking) if tracking else None,
+        disputed=node.flag("disputed", False),
+        extra=node.node("extra", {}).value,
         refunds=tuple(
             _refund(each, order_id, n, created, now)
             for n, each in enumerate(node.nodes("refunds"), 1)
@@ -181,6 +183,8 @@ def _refund(
         reason=node.text("reason"),
         processor_id=node.text("processor_id", f"re_sandbox_{name}"),
         created_at=node.moment(now, created + timedelta(hours=1)),
+        item_id=node.text("item_id", None),
+        status=node.choice("status", s.REFUND_STATUSES, "completed"),
     )
     node.done()
     return refund

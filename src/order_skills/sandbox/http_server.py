@@ -142,7 +142,8 @@ async def running(box: Sandbox, host: str = LOOPBACK, port: int = 0) -> AsyncIte
 def run(box: Sandbox, port: int) -> int:
     """Serve until SIGINT or SIGTERM; returns the exit code.
 
-    The first line on standard output is JSON: platform, url, api_key. Logs go to stderr.
+    The first line on standard output is JSON: platform, url, api_key, and store_id where the
+    platform has one. Logs go to stderr.
     """
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
     with contextlib.suppress(KeyboardInterrupt):
@@ -161,6 +162,8 @@ async def _run(box: Sandbox, port: int) -> int:
     try:
         async with running(box, port=port) as url:
             line = {"platform": box.platform, "url": url, "api_key": box.api_key}
+            if box.store_id is not None:
+                line["store_id"] = box.store_id
             print(json.dumps(line), flush=True)
             await stop.wait()
     except OSError as error:

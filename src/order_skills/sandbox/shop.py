@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 DIGITAL = "digital"
 PRINT_ON_DEMAND = "print_on_demand"
@@ -16,6 +17,10 @@ PRODUCT_TYPES = (DIGITAL, PRINT_ON_DEMAND)
 PRODUCT_STATUSES = ("active", "draft", "archived")
 STATUSES = ("pending", "confirmed", "processing", "shipped", "delivered", "cancelled")
 PAYMENTS = ("pending", "paid", "failed")
+# How a refund fares after it was accepted, where a platform tells; money does not go back in
+# the last two.
+REFUND_STATUSES = ("created", "approved", "processing", "completed", "canceled", "failed")
+REFUND_UNDONE = frozenset({"canceled", "failed"})
 
 # Snapshots are small (a dict of references), but a long-lived sandbox must not grow for ever.
 HISTORY_LIMIT = 100
@@ -91,13 +96,23 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Refund:
-    """Money given back on an order; `processor_id` is the payment processor's id."""
+    """Money given back on an order; `processor_id` is the payment processor's id.
+
+    `item_id` is the line it is for, None for the order; `status` one of `REFUND_STATUSES`.
+    """
 
     id: str
     amount_minor: int
     reason: str
     processor_id: str
     created_at: datetime
+    item_id: str | None = None
+    status: str = "completed"
+
+    @property
+    def counts(self) -> bool:
+        """Whether money went back, or is on its way."""
+        return self.status not in REFUND_UNDONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +138,9 @@ class Customer:
 class Order:
     """An order. `payment` is what was paid in; what went back is in `refunds`.
 
-    `era` is the revision of the platform's API whose words this order speaks ("new" or "old").
+    `era` is the revision of the platform's API whose words this order speaks ("new" or "old");
+    `disputed` says that the customer's bank took the money back; `extra` holds what one
+    platform alone knows of an order.
     """
 
     id: str
@@ -141,11 +158,13 @@ class Order:
     shipping_address: Mapping[str, str] | None = None
     tracking: Tracking | None = None
     refunds: tuple[Refund, ...] = ()
+    disputed: bool = False
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def refunded_minor(self) -> int:
-        """The sum of all refunds, minor units."""
-        return sum(refund.amount_minor for refund in self.refunds)
+        """The sum of all refunds that count, minor units."""
+        return sum(refund.amount_minor for refund in self.refunds if refund.counts)
 
     @property
     def remaining_minor(self) -> int:
@@ -155,7 +174,7 @@ class Order:
     @property
     def payment_word(self) -> str:
         """`payment`, or partially_refunded or refunded once money went back."""
-        if self.payment != "paid" or not self.refunds:
+        if self.payment != "paid" or not any(refund.counts for refund in self.refunds):
             return self.payment
         return "refunded" if self.remaining_minor <= 0 else "partially_refunded"
 
@@ -212,6 +231,8 @@ class Shop:
         at: datetime,
         *,
         allowed: Callable[[Order], bool],
+        item_id: str | None = None,
+        status: str = "completed",
     ) -> Order:
         """Refund part of an order, or refuse; the check and the change are one step.
 
@@ -226,7 +247,8 @@ class Shop:
             if not 0 < amount_minor <= order.remaining_minor:
                 raise ExceedsRemaining(order.remaining_minor)
             number = self._next_number()
-            made = Refund(f"ref_{number}", amount_minor, reason, f"re_sandbox_{number}", at)
+            ids = (f"ref_{number}", f"re_sandbox_{number}")
+            made = Refund(ids[0], amount_minor, reason, ids[1], at, item_id, status)
             order = replace(order, refunds=(*order.refunds, made))
             self._write(order)
             return order

@@ -175,10 +175,13 @@ class Life:
         calls = [refund(n, hand.choice([500, 500, 700]), do) for n in numbers]
         if hand.random() < 0.3:
             calls = [SETTLE, *calls[:1]]
-        if hand.random() < 0.2:
-            kind = hand.choice(["reset_after", "reset_before", "success_false"])
-            path = f"/v1/orders/ord_{numbers[0]}/"
-            self._store.box.faults.add(Fault(kind, method="POST", path=path))
+        for number in numbers:
+            # A store that takes its time leaves more moments in which a request is under way.
+            kind = hand.choice(["latency", "slow_body", "reset_after", "reset_before"])
+            facts = {"latency": {"seconds": 0.03}, "slow_body": {"bytes_per_second": 10_000}}
+            path = f"/v1/orders/ord_{number}/"
+            fault = Fault(kind, method="POST", path=path, **facts.get(kind, {}))
+            self._store.box.faults.add(fault)
         loop = asyncio.get_running_loop()
         began = loop.time()
         ended = await self._store.child(
@@ -212,6 +215,31 @@ async def test_two_hundred_kills_at_random_moments_send_nothing_twice_and_lose_n
     tmp_path: Path, nurseries: Sequence[Nursery]
 ) -> None:
     await killed(tmp_path, nurseries, 200, seed=1)
+
+
+async def test_a_recovery_that_is_killed_fifty_times_comes_to_an_end_and_sends_nothing(
+    tmp_path: Path, nurseries: Sequence[Nursery]
+) -> None:
+    hand = random.Random(5)
+    points = [at_ledger("after", "claim"), at_wire("http11.send_request_body.complete")]
+    async with opened(tmp_path, 12, nurseries[0]) as store:
+        for number in range(12):
+            ended = await store.child(refund(number), crash=points[number % 2])
+            assert ended.killed
+        life, kills = 0.2, 0
+        while kills < 50:
+            store.later(60.0)
+            began = asyncio.get_running_loop().time()
+            ended = await store.child(SETTLE, kill_after=hand.uniform(0, life))
+            kills += ended.killed
+            if not ended.killed:
+                life = asyncio.get_running_loop().time() - began
+            store.audit()
+        intents = await store.settled()
+        # Those that the children had sent before they died.
+        assert store.box.request_count("POST") == 6
+        states = [intent.state for intent in intents]
+        assert states == [S.NEEDS_HUMAN, S.SUCCEEDED] * 6
 
 
 async def test_the_same_holds_on_postgresql(

@@ -1,0 +1,299 @@
+"""VesuvioPay, api.vesuviopay.com. Facts and their sources: references/platforms/vesuviopay.md.
+
+An order answers to its own id, a GUID, and to the external id of the platform that it came
+from. There is no refund: a cancellation can give money back, and is sent once and never again.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from order_skills.errors import Code, Happened, StoreError, invalid
+from order_skills.http import Answer, Call, StoreClient
+from order_skills.http_errors import bad_answer
+from order_skills.orders import Order, Page
+from order_skills.stores import vesuviopay_parsing as parsing
+from order_skills.stores.base import Capabilities, ImportDraft, Query
+from order_skills.stores.common_parsing import readable
+from order_skills.stores.reading import Json, Unreadable, mapping, rows
+from order_skills.stores.vesuviopay_bodies import (
+    cancellation,
+    difference,
+    imported,
+    status_change,
+)
+from order_skills.stores.vesuviopay_errors import (
+    EXISTS,
+    cannot,
+    differing,
+    error_code,
+    explained,
+    no_refund,
+    worded,
+)
+from order_skills.stores.vesuviopay_windows import Window, stamp
+
+if TYPE_CHECKING:
+    import httpx
+
+# --- facts ------------------------------------------------------------------------------
+
+BASE_URL = "https://api.vesuviopay.com"
+VERSION_PATH = "/api/v1"
+
+CAPABILITIES = Capabilities(
+    platform="vesuviopay",
+    title="VesuvioPay",
+    statuses=tuple(dict.fromkeys(parsing.STATUS.values())),
+    page_limit=50,
+    refund_forms=frozenset(),
+    marker=False,
+    update_status=True,
+    transitions=parsing.TRANSITIONS,
+    cancel=True,
+    imports=True,
+    links=True,
+)
+
+# --- calls ------------------------------------------------------------------------------
+
+
+class VesuvioPay:
+    """A VesuvioPay store. See `base.Store` for what each call does."""
+
+    capabilities = CAPABILITIES
+
+    def __init__(
+        self,
+        name: str,
+        key: str,
+        *,
+        url: str = BASE_URL,
+        account: str | None = None,
+        transport: "httpx.AsyncBaseTransport | None" = None,
+        trust_env: bool = False,
+        requests_per_minute: int | None = None,
+    ) -> None:
+        self.name = name
+        # The key implies the store and no answer names it, so the owner's name for it must.
+        self.account = account or f"vesuviopay {url} {name}"
+        self._http = StoreClient(
+            CAPABILITIES.title,
+            url + VERSION_PATH,
+            {"X-API-Key": key},
+            transport=transport,
+            trust_env=trust_env,
+            requests_per_minute=requests_per_minute,
+            error_code=error_code,
+        )
+
+    async def check(self) -> None:
+        await self._rows(Query(), Window(), 1)
+
+    async def list_orders(self, query: Query, *, limit: int, cursor: str | None) -> Page:
+        window = Window.before(query.before) if cursor is None else Window.at(cursor)
+        if cursor is None and query.status == "pending":
+            # The store takes one word, and a new order may have another: then all are read.
+            window = replace(window, filtered=not await self._has_created(query, window))
+        size = min(CAPABILITIES.page_limit, limit + len(window.seen))
+        listed, full_page = await self._rows(query, window, size)
+        if not window.overlaps(listed):
+            wider, most = window.wider(), CAPABILITIES.page_limit
+            listed, full_page = await self._rows(query, wider, most)
+            # With a filter, an order may rightly be gone; else the dates are not to be relied on.
+            if not window.overlaps(listed) and (query.status is None or not window.filtered):
+                return Page(orders=(), full=False, more=True)
+        fresh = window.fresh(listed)
+        given = fresh[:limit]
+        orders = readable(given, lambda row: parsing.order(row, self.name))
+        more = full_page or len(fresh) > len(given)
+        # Without a row to go on from, what follows is at a moment that holds a whole page.
+        onward = window.after(given).cursor() if more and given else None
+        nameless = len(listed) - len(Window().fresh(listed))
+        return Page(
+            orders=tuple(orders),
+            full=all(order.items is not None for order in orders),
+            more=more,
+            cursor=onward,
+            unreadable=len(given) - len(orders) + nameless,
+        )
+
+    async def _has_created(self, query: Query, window: Window) -> bool:
+        try:
+            listed, _ = await self._rows(replace(query, status="created"), window, 1)
+        except StoreError as error:
+            if error.status != 400:
+                raise
+            return False
+        return bool(listed)
+
+    async def _rows(self, query: Query, window: Window, size: int) -> tuple[Sequence[Json], bool]:
+        """The rows of a window, and whether there may be more of them than were asked for."""
+        asked = [("limit", str(size))]
+        if query.status is not None and window.filtered:
+            asked.append(("status", query.status))
+        if query.after is not None:
+            asked.append(("dateFrom", stamp(query.after)))
+        if window.until is not None:
+            asked.append(("dateTo", stamp(window.until)))
+        data = mapping(await self._read(Call("GET", "/orders", query=asked)))
+        listed = rows(data.get("orders"))
+        if listed is None:
+            raise self._bad("it holds no list of orders")
+        served = data.get("limit")
+        most = min(served, size) if type(served) is int else size
+        return [mapping(row) for row in listed], len(listed) >= most
+
+    async def get_order(self, order_id: str) -> Order:
+        return self._order(await self._raw(order_id), order_id)
+
+    async def update_status(
+        self, order_id: str, status: str, metadata: Mapping[str, object]
+    ) -> Order:
+        raw = await self._raw(order_id)
+        order = self._order(raw, order_id)
+        body = status_change(order, mapping(raw.get("metadata")), status, metadata)
+        if body is None:
+            return order
+        call = Call("PUT", "/orders/{o}/status", {"o": order.order_id}, body=body)
+        return await self._changed(call, order_id, lambda after: after.status == status)
+
+    async def cancel(
+        self,
+        order_id: str,
+        reason: str,
+        refund_amount_minor: int | None,
+        notify_customer: bool | None,
+    ) -> Order:
+        order = await self.get_order(order_id)
+        body = cancellation(order, reason, refund_amount_minor, notify_customer)
+        call = Call("PUT", "/orders/{o}/cancel", {"o": order.order_id}, body=body)
+        done = ("cancelled", "refunded")
+        return await self._changed(call, order_id, lambda after: after.status in done)
+
+    async def import_order(self, draft: ImportDraft) -> tuple[Order, bool]:
+        try:
+            return await self._imported(draft)
+        except StoreError as error:
+            if error.happened is Happened.UNKNOWN:
+                again = "make the same call again: its external_order_id keeps it one order"
+                raise worded(error, error.code, error.message, again) from None
+            raise
+
+    async def _imported(self, draft: ImportDraft) -> tuple[Order, bool]:
+        call = Call("POST", "/orders", body=imported(draft), missing=Code.NOT_SUPPORTED)
+        try:
+            answer = await self._write(call)
+        except StoreError as error:
+            if error.status == 409 and (error.store_code is None or error.store_code in EXISTS):
+                return await self._existing(draft, error), True
+            raise
+        raw = self._data(answer)
+        existed = answer.status == 200
+        try:
+            order = parsing.order(raw, self.name, draft.external_order_id)
+            differs = difference(raw, draft)
+        except Unreadable:
+            # What the answer holds is not documented.
+            return await self._existing(draft, None), existed
+        if differs is not None:
+            raise differing(differs, existed)
+        return order, existed
+
+    async def _existing(self, draft: ImportDraft, error: StoreError | None) -> Order:
+        """The order that has the draft's external id, if it is the same order.
+
+        Args:
+            error: why it was looked for; None: it was made just now.
+        """
+        happened = Happened.NO if error else Happened.UNKNOWN
+        try:
+            raw = await self._raw(draft.external_order_id)
+            differs = difference(raw, draft)
+        except Unreadable as problem:
+            raise self._bad(f"{problem}, so it cannot be compared", happened) from None
+        except StoreError as missing:
+            if error is None:
+                raise self._bad("it does not show the order", happened) from None
+            raise (error if missing.code is Code.ORDER_NOT_FOUND else missing) from None
+        if differs is not None:
+            raise differing(differs, error is not None)
+        return self._order(raw, draft.external_order_id)
+
+    async def link(self, order_id: str, external_order_id: str, platform_name: str) -> Order:
+        order = await self.get_order(order_id)
+        linked = parsing.external_id(order)
+        if linked == external_order_id:
+            return order
+        if linked is not None:
+            problem = "cannot be given: the order is linked to another external order"
+            raise invalid("external_order_id", problem, "get_order shows to which")
+        body = {"externalOrderId": external_order_id, "platformName": platform_name}
+        call = Call("PUT", "/orders/{o}/link", {"o": order.order_id}, body=body)
+        return await self._changed(
+            call, order_id, lambda o: parsing.external_id(o) == external_order_id
+        )
+
+    async def _changed(self, call: Call, asked: str, shows: Callable[[Order], bool]) -> Order:
+        """Send a change once; the order as it is then."""
+        raw, found = self._data(await self._write(call)), []
+        with suppress(Unreadable):
+            found.append(parsing.order(raw, self.name, asked))
+        if not found or found[0].items is None:
+            # What the answer holds is not documented; a reading may still be of before.
+            with suppress(StoreError):
+                found.insert(0, await self.get_order(asked))
+        for order in found:
+            if shows(order):
+                return order
+        raise self._bad("it does not show the change", Happened.UNKNOWN)
+
+    async def _raw(self, order_id: str) -> Json:
+        data = mapping(await self._read(Call("GET", "/orders/{o}", {"o": order_id})))
+        return mapping(data.get("order")) or data
+
+    async def _read(self, call: Call) -> object:
+        try:
+            body = mapping((await self._http.read(call)).json)
+        except StoreError as error:
+            raise explained(error) from None
+        if body.get("success") is False or "data" not in body:
+            raise self._bad("it does not have the documented envelope")
+        return body["data"]
+
+    async def _write(self, call: Call) -> Answer:
+        try:
+            return await self._http.write(call)
+        except StoreError as error:
+            raise explained(error) from None
+
+    def _data(self, answer: Answer) -> Json:
+        body = mapping(answer.json)
+        if body.get("success") is not True:
+            raise self._bad("it does not confirm the change", Happened.UNKNOWN)
+        data = mapping(body.get("data"))
+        return mapping(data.get("order")) or data
+
+    def _order(self, raw: Json, asked: str) -> Order:
+        try:
+            return parsing.order(raw, self.name, asked)
+        except Unreadable as problem:
+            raise self._bad(str(problem)) from None
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+    async def refund(self, *_: Any, **__: Any) -> NoReturn:
+        no_refund()
+
+    async def _cannot(self, *_: Any, **__: Any) -> NoReturn:
+        cannot()
+
+    download = customer_links = receipt = product = record = _cannot
+    # Webhooks can be managed by key, but their secret is not ours to give.
+    list_webhooks = create_webhook = delete_webhook = _cannot
+    status_link = download_link = staticmethod(cannot)
+
+    def _bad(self, problem: str, happened: Happened = Happened.NO) -> StoreError:
+        return bad_answer(CAPABILITIES.title, problem, happened)
