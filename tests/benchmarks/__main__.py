@@ -1,13 +1,14 @@
 """Prints the figures that the documents quote: `make bench`, or `python -m tests.benchmarks`.
 
 One machine, one run, medians; compare ratios, not milliseconds. Nothing here passes or fails.
+The ledger alone, and one with a million intents: `python tests/benchmarks/ledger.py`.
 """
 
 import asyncio
 import platform
 import sys
 
-from tests.benchmarks import cold_start, memory, requests, tokens
+from tests.benchmarks import cold_start, memory, refunds, requests, tokens
 
 
 def main() -> None:
@@ -17,6 +18,7 @@ def main() -> None:
     asyncio.run(requests.main())
     cold_start.main()
     memory.main()
+    refunds.main()
 
 
 if __name__ == "__main__":
