@@ -241,22 +241,28 @@ def test_pieces_come_to_their_share(pieces: int | None, amount: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pieces", "bought", "told"),
+    ("pieces", "bought", "told", "mended"),
     [
-        (4, 3, "quantity 4 is more than the 3 pieces of item item_1"),
-        (0, 3, "quantity 0 is not one of the 3 pieces of item item_1"),
-        (-1, 3, "quantity -1 is not one of the 3 pieces of item item_1"),
-        (0, 0, "quantity 0 is not one of the 0 pieces of item item_1"),
-        (1, 0, "quantity 1 is more than the 0 pieces of item item_1"),
-        (1, None, "the store does not say how many pieces there are of item item_1"),
+        (4, 3, "quantity 4 is more than the 3 pieces of item item_1", "quantity is 1 to 3"),
+        (0, 3, "quantity 0 is not one of the 3 pieces of item item_1", "quantity is 1 to 3"),
+        (-1, 3, "quantity -1 is not one of the 3 pieces of item item_1", "quantity is 1 to 3"),
+        (0, 0, "quantity 0 is not one of the 0 pieces of item item_1", "quantity is 1 to 0"),
+        (1, 0, "quantity 1 is more than the 0 pieces of item item_1", "quantity is 1 to 0"),
+        (
+            1,
+            None,
+            "the store does not say how many pieces there are of item item_1",
+            "amount_minor",
+        ),
     ],
 )
 def test_pieces_that_were_not_bought_are_refused_with_how_many_were(
-    pieces: int, bought: int | None, told: str
+    pieces: int, bought: int | None, told: str, mended: str
 ) -> None:
     found = decided(of(item(1, 900, quantity=bought)), of_items(1, quantity=pieces))
     assert codes(found) == [Code.INVALID_ARGUMENT]
     assert found.blockers[0].message == told
+    assert mended in found.blockers[0].next_step
 
 
 def by_items(

@@ -130,6 +130,28 @@ async def test_what_is_sent_had_been_written_down_with_what_was_there_before(
     assert (intent.epoch, intent.claimed_at) == (1, stage.clock.now)
 
 
+async def test_a_claim_is_told_with_the_policy_that_let_it_pass(stage: Stage) -> None:
+    limits = {"max_refund_minor": "700", "daily_refund_minor": "900", "daily_refund_count": "3"}
+    async with stage.desk(approval="always", **limits) as desk:
+        intent = (await desk.refund(stage.store, request())).intent
+        await desk.approve(intent.refund_id, "owner")
+    told = {event.after: event for event in stage.events(intent.refund_id)}
+    assert dict(told[S.SENDING].evidence) == {
+        "epoch": 1,
+        "amount_minor": 500,
+        "currency": "USD",
+        "approval_needed": 1,
+        "max_refund_minor": 700,
+        "daily_refund_minor": 900,
+        "daily_refund_count": 3,
+    }
+    assert told[S.SENDING].who == desk.ledger.owner
+    asked, approved = (e for e in stage.events(intent.refund_id) if e.after is S.PREPARED)
+    assert (asked.who, asked.why) == ("agent", "asked for")
+    assert (approved.who, approved.why) == ("owner", "approved")
+    assert asked.evidence == approved.evidence == {"amount_minor": 500, "currency": "USD"}
+
+
 CLAIMS = [
     (Claimed(an_intent(S.SENDING)), None),
     (Lost(an_intent(S.SENDING)), None),

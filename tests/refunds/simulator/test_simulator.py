@@ -5,6 +5,7 @@ A run that fails prints its seed and what happened in it; the same run again:
     pytest tests/refunds/simulator --simulator-seed=SEED
 """
 
+import shutil
 from contextlib import closing
 from pathlib import Path
 
@@ -37,6 +38,8 @@ def run(seed: int, folder: Path, template: Path) -> None:
         print("\n".join(simulated.lines))
         print(f"the same run again: pytest tests/refunds/simulator --simulator-seed={seed}")
         raise
+    # Thousands of ledgers would stay until the next runs of pytest.
+    shutil.rmtree(folder / str(seed))
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, AT_ONCE))
