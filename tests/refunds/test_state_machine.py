@@ -110,7 +110,10 @@ class Refunds(RuleBasedStateMachine):
     def repeat(self, which: int, intent: Intent) -> None:
         before, posts = self.stage.get(intent.refund_id), self.stage.posts
         handled = self.does(self.desks[which].refund(self.stage.store, intent.request))
-        starts_anew = before.state in (S.REJECTED, S.NOT_SENT, S.EXPIRED)
+        starts_anew = before.state in (S.REJECTED, S.NOT_SENT, S.EXPIRED) or (
+            # Its time to be approved is over; nobody has written that down yet.
+            before.state is S.PREPARED and before.expires_at <= self.stage.clock.now
+        )
         if handled is not None and not starts_anew:
             assert handled.intent.refund_id == intent.refund_id
         if not starts_anew:
