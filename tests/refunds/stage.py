@@ -99,8 +99,10 @@ class Between:
     async def get_order(self, order_id: str) -> Order:
         return await self._store.get_order(order_id)
 
-    async def refund(self, order_id: str, amount_minor: int, reason: str) -> SentRefund:
-        return await self._store.refund(order_id, amount_minor, reason)
+    async def refund(
+        self, order_id: str, amount_minor: int, reason: str, item_id: str | None = None
+    ) -> SentRefund:
+        return await self._store.refund(order_id, amount_minor, reason, item_id)
 
 
 class Stage:

@@ -9,6 +9,7 @@ import pytest
 
 from order_skills.errors import Code, Happened, StoreError
 from order_skills.stores import clawver_parsing as parsing
+from order_skills.stores.base import Query
 from order_skills.stores.clawver import Clawver
 from order_skills.stores.reading import Unreadable
 
@@ -80,13 +81,13 @@ async def test_a_page_says_how_to_go_on_where_the_store_says_it(
     api: Scripted, more: dict[str, Any], is_more: bool, onward: str | None
 ) -> None:
     api.answers = [page(1, 2, **more)]
-    found = await api.store.list_orders(status=None, limit=2, cursor=None)
+    found = await api.store.list_orders(Query(), limit=2, cursor=None)
     assert (found.more, found.cursor) == (is_more, onward)
 
 
 async def test_fewer_rows_than_asked_are_all_there_is(api: Scripted) -> None:
     api.answers = [page(1, 2)]
-    found = await api.store.list_orders(status=None, limit=20, cursor=None)
+    found = await api.store.list_orders(Query(), limit=20, cursor=None)
     assert (found.more, found.cursor) == (False, None)
 
 
@@ -95,21 +96,21 @@ async def test_a_store_that_gives_fewer_than_asked_is_not_taken_for_exhausted(
 ) -> None:
     """Its maximum is not documented: it says what it served."""
     api.answers = [page(1, 2, meta=paging(None, None, 2))]
-    found = await api.store.list_orders(status=None, limit=100, cursor=None)
+    found = await api.store.list_orders(Query(), limit=100, cursor=None)
     assert found.more is True
 
 
 async def test_a_cursor_that_stands_still_is_not_followed(api: Scripted) -> None:
     api.answers = [page(1, 2, meta=paging("c1", True))]
-    found = await api.store.list_orders(status=None, limit=2, cursor=":c1")
+    found = await api.store.list_orders(Query(), limit=2, cursor=":c1")
     assert found.cursor is None
 
 
 async def test_a_cursor_goes_on_with_the_word_it_was_asked_with(api: Scripted) -> None:
     api.answers = [page(), page(1, 2, meta=paging("c1", True)), page(3)]
-    first = await api.store.list_orders(status="confirmed", limit=2, cursor=None)
+    first = await api.store.list_orders(Query(status="confirmed"), limit=2, cursor=None)
     assert first.cursor == "paid:c1"
-    await api.store.list_orders(status="confirmed", limit=2, cursor=first.cursor)
+    await api.store.list_orders(Query(status="confirmed"), limit=2, cursor=first.cursor)
     assert api.asked == [
         {"limit": "2", "status": "confirmed"},
         {"limit": "2", "status": "paid"},
@@ -119,7 +120,7 @@ async def test_a_cursor_goes_on_with_the_word_it_was_asked_with(api: Scripted) -
 
 async def test_confirmed_orders_of_both_revisions_stand_in_one_list(api: Scripted) -> None:
     api.answers = [page(1, 4), page(2, 3)]
-    found = await api.store.list_orders(status="confirmed", limit=3, cursor=None)
+    found = await api.store.list_orders(Query(status="confirmed"), limit=3, cursor=None)
     assert [order.order_id for order in found.orders] == ["ord_1", "ord_2", "ord_3"]
     assert (found.more, found.cursor) == (True, None)
 
@@ -127,7 +128,7 @@ async def test_confirmed_orders_of_both_revisions_stand_in_one_list(api: Scripte
 async def test_no_other_word_is_asked_for_twice(api: Scripted) -> None:
     for status in ("pending", "shipped", "refunded", None):
         api.answers = [page()]
-        found = await api.store.list_orders(status=status, limit=5, cursor=None)
+        found = await api.store.list_orders(Query(status=status), limit=5, cursor=None)
         assert found.orders == ()
     assert len(api.requests) == 4
 
@@ -135,7 +136,7 @@ async def test_no_other_word_is_asked_for_twice(api: Scripted) -> None:
 async def test_rows_that_cannot_be_read_are_counted(api: Scripted) -> None:
     broken = [row(2, totalInCents="100"), row(3, id=None), "ord_4", None, {}]
     api.answers = [{"success": True, "data": {"orders": [row(1), *broken]}}]
-    found = await api.store.list_orders(status=None, limit=20, cursor=None)
+    found = await api.store.list_orders(Query(), limit=20, cursor=None)
     assert [order.order_id for order in found.orders] == ["ord_1"]
     assert found.unreadable == 5
 
@@ -148,7 +149,7 @@ async def test_a_page_is_full_when_every_row_says_all(api: Scripted) -> None:
         ([row(1)], False),
     ):
         api.answers = [{"success": True, "data": {"orders": rows}}]
-        assert (await api.store.list_orders(status=None, limit=9, cursor=None)).full is full
+        assert (await api.store.list_orders(Query(), limit=9, cursor=None)).full is full
 
 
 # --- envelopes ------------------------------------------------------------------------------

@@ -339,12 +339,12 @@ async def test_a_list_that_is_none_is_no_answer():
         lambda store: store.link(PAID, "shop_1", "Shopify"),
     ],
 )
-async def test_what_cloove_cannot_do_is_refused_with_what_it_can_and_nothing_is_sent(call):
+async def test_what_cloove_cannot_do_is_refused_and_nothing_is_sent(call):
     async with opened() as scene:
         error = await failure(call(scene.store))
         assert scene.box.requests == []
     assert (type(error), error.code) == (Refusal, Code.NOT_SUPPORTED)
-    assert "record_order" in error.next_step
+    assert "Cloove's dashboard" in error.next_step
 
 
 def test_there_are_no_links_to_make():

@@ -14,6 +14,7 @@ from vesuviopay_scene import (
     PROCESSING,
     REFUNDED,
     SHIPPED,
+    cancelled,
     failure,
     opened,
     with_options,
@@ -107,7 +108,7 @@ async def test_a_status_that_the_code_does_not_know_is_not_followed_by_any():
     async with opened(box) as scene:
         for change in (
             scene.store.update_status(CONFIRMED, "processing", {}),
-            scene.store.cancel(CONFIRMED, "late", 100, None),
+            cancelled(scene.store, CONFIRMED, "late", 100, None),
         ):
             await failure(change)
         assert scene.writes == []
@@ -161,7 +162,7 @@ async def test_a_change_whose_answer_holds_no_order_is_read_back(options):
     async with opened(with_options(**options)) as scene:
         order = await scene.store.update_status(CONFIRMED, "processing", PARCEL)
         assert (order.status, order.tracking.carrier) == ("processing", "UPS")
-        assert (await scene.store.cancel(CONFIRMED, "late", None, None)).status == "cancelled"
+        assert (await cancelled(scene.store, CONFIRMED, "late", None, None)).status == "cancelled"
         linked = await scene.store.link(PLAIN, "shop_77", "Shopify")
         assert linked.platform["external_id"] == "shop_77"
 
@@ -184,7 +185,7 @@ async def test_the_stores_own_refusal_of_a_transition_is_told(status):
 @pytest.mark.parametrize("order_id", [PENDING, CREATED, CONFIRMED, PROCESSING, SHIPPED])
 async def test_an_order_is_cancelled_and_gives_nothing_back_unless_told(order_id):
     async with opened() as scene:
-        order = await scene.store.cancel(order_id, "Customer asked", None, None)
+        order = await cancelled(scene.store, order_id, "Customer asked", None, None)
         (sent,) = scene.writes
         assert scene.box.shop.orders[order_id].refunded_minor in (0, 1500)
     assert (sent.method, sent.path) == ("PUT", f"/api/v1/orders/{order_id}/cancel")
@@ -200,7 +201,7 @@ async def test_g1_a_refund_is_sent_as_a_decimal_of_the_orders_currency(currency,
     box = with_options()
     box.shop.currency = currency
     async with opened(box) as scene:
-        await scene.store.cancel(CONFIRMED, "Customer asked", minor, True)
+        await cancelled(scene.store, CONFIRMED, "Customer asked", minor, True)
         assert scene.writes[0].body == {
             "reason": "Customer asked",
             "refundAmount": sent,
@@ -213,7 +214,7 @@ async def test_g1_a_refund_is_sent_as_a_decimal_of_the_orders_currency(currency,
 @pytest.mark.parametrize("refund", [None, 100])
 async def test_g10_what_cannot_be_cancelled_is_refused_before_anything_is_sent(order_id, refund):
     async with opened() as scene:
-        error = await failure(scene.store.cancel(order_id, "late", refund, None))
+        error = await failure(cancelled(scene.store, order_id, "late", refund, None))
         assert scene.writes == []
     assert (type(error), error.code) == (Refusal, Code.NOT_SUPPORTED)
     assert "dashboard" in error.next_step
@@ -230,9 +231,9 @@ async def test_g10_what_cannot_be_cancelled_is_refused_before_anything_is_sent(o
 )
 async def test_a_refund_of_nothing_or_of_more_than_the_total_is_refused_unsent(refund, code):
     async with opened() as scene:
-        error = await failure(scene.store.cancel(CONFIRMED, "late", refund, None))
+        error = await failure(cancelled(scene.store, CONFIRMED, "late", refund, None))
         assert scene.writes == []
-        order = await scene.store.cancel(CONFIRMED, "late", 2499, None)
+        order = await cancelled(scene.store, CONFIRMED, "late", 2499, None)
     assert error.code is code
     assert order.status == "cancelled"
 
@@ -241,7 +242,7 @@ async def test_a_refund_of_nothing_or_of_more_than_the_total_is_refused_unsent(r
 async def test_a_cancellation_whose_answer_was_lost_is_in_doubt_and_never_sent_again(fault):
     async with opened() as scene:
         scene.box.faults.add(again(fault))
-        error = await failure(scene.store.cancel(CONFIRMED, "late", 2499, None))
+        error = await failure(cancelled(scene.store, CONFIRMED, "late", 2499, None))
         assert len(scene.writes) == 1
     assert error.happened is Happened.UNKNOWN
     assert error.next_step.startswith("do not repeat it")
@@ -261,7 +262,7 @@ async def test_a_change_of_status_whose_answer_was_lost_is_in_doubt(fault):
 async def test_a_cancellation_that_was_turned_away_did_not_happen(code):
     async with opened() as scene:
         scene.box.faults.add(Fault("status", code=code, **PUT))
-        error = await failure(scene.store.cancel(CONFIRMED, "late", 2499, None))
+        error = await failure(cancelled(scene.store, CONFIRMED, "late", 2499, None))
         assert len(scene.writes) == 1
     assert error.happened is Happened.NO
 
@@ -269,7 +270,7 @@ async def test_a_cancellation_that_was_turned_away_did_not_happen(code):
 async def test_a_cancellation_under_a_rate_limit_is_not_sent_again():
     async with opened() as scene:
         scene.box.faults.add(Fault("rate_limited", retry_after="2", **PUT))
-        error = await failure(scene.store.cancel(CONFIRMED, "late", 2499, None))
+        error = await failure(cancelled(scene.store, CONFIRMED, "late", 2499, None))
         assert len(scene.writes) == 1
     assert (error.code, error.happened) == (Code.STORE_RATE_LIMITED, Happened.NO)
     assert error.retry_after == 2
@@ -283,7 +284,7 @@ async def test_the_stores_own_reason_is_told_in_our_words(body, words):
     async with opened() as scene:
         answer = {"success": False, "message": "<b>no</b>", "errorCode": body}
         scene.box.faults.add(Fault("status", code=400, body=answer, **PUT))
-        error = await failure(scene.store.cancel(CONFIRMED, "late", 2499, None))
+        error = await failure(cancelled(scene.store, CONFIRMED, "late", 2499, None))
     assert (error.code, error.happened) == (Code.STORE_REJECTED, Happened.NO)
     assert error.store_code == body
     assert words in error.message
@@ -295,7 +296,7 @@ async def test_the_stores_own_reason_is_told_in_our_words(body, words):
 async def test_an_answer_that_does_not_show_the_cancellation_leaves_it_in_doubt(status):
     async with opened() as scene:
         scene.box.faults.add(Fault("edit", set={"data.status": status}, **PUT))
-        error = await failure(scene.store.cancel(CONFIRMED, "late", 2499, None))
+        error = await failure(cancelled(scene.store, CONFIRMED, "late", 2499, None))
     assert (error.code, error.happened) == (Code.STORE_BAD_ANSWER, Happened.UNKNOWN)
 
 
@@ -312,7 +313,7 @@ class FromTheSecondReading(Fault):
 async def test_a_cancellation_that_cannot_be_read_back_is_in_doubt():
     async with opened(with_options(answers="nothing")) as scene:
         scene.box.faults.add(FromTheSecondReading("status", "GET", code=404, times=None))
-        error = await failure(scene.store.cancel(CONFIRMED, "late", 100, None))
+        error = await failure(cancelled(scene.store, CONFIRMED, "late", 100, None))
         assert len(scene.writes) == 1
     assert error.happened is Happened.UNKNOWN
 
@@ -320,32 +321,32 @@ async def test_a_cancellation_that_cannot_be_read_back_is_in_doubt():
 async def test_a_change_that_is_shown_in_part_is_shown_when_the_rest_cannot_be_read():
     async with opened(with_options(answers="row")) as scene:
         scene.box.faults.add(FromTheSecondReading("status", "GET", code=404, times=None))
-        order = await scene.store.cancel(CONFIRMED, "late", 100, None)
+        order = await cancelled(scene.store, CONFIRMED, "late", 100, None)
     assert (order.status, order.items) == ("cancelled", None)
 
 
 async def test_a_reading_of_before_does_not_undo_what_the_answer_shows():
     async with opened(with_options(answers="row")) as scene:
         scene.box.faults.add(FromTheSecondReading("stale_reads", "GET", times=None))
-        order = await scene.store.cancel(CONFIRMED, "late", 100, None)
+        order = await cancelled(scene.store, CONFIRMED, "late", 100, None)
         assert scene.box.request_count("GET") == 2
     assert (order.status, order.items) == ("cancelled", None)
 
 
 async def test_a_cancellation_by_the_external_id_is_sent_by_the_orders_own():
     async with opened() as scene:
-        order = await scene.store.cancel(EXTERNAL, "late", None, False)
+        order = await cancelled(scene.store, EXTERNAL, "late", None, False)
         assert scene.writes[0].path == f"/api/v1/orders/{SHIPPED}/cancel"
         assert scene.writes[0].body == {"reason": "late", "notifyCustomer": False}
-    assert order.platform["found_by"] == "external_id"
+    assert order.order_id == SHIPPED
 
 
 async def test_cancelling_puts_the_goods_back_and_a_second_one_is_refused_by_us():
     async with opened() as scene:
         stock = scene.box.dialect.changes.stock
         before = stock["tee-m"]
-        await scene.store.cancel(CONFIRMED, "late", 100, None)
-        await failure(scene.store.cancel(CONFIRMED, "late", 100, None))
+        await cancelled(scene.store, CONFIRMED, "late", 100, None)
+        await failure(cancelled(scene.store, CONFIRMED, "late", 100, None))
         assert stock["tee-m"] == before + 1
         assert len(scene.writes) == 1
         assert scene.box.shop.orders[CONFIRMED].refunded_minor == 100

@@ -63,6 +63,18 @@ class Scene:
         return [entry for entry in self.box.requests if entry.method != "GET"]
 
 
+async def cancelled(
+    store: VesuvioPay,
+    order_id: str,
+    reason: str,
+    refund_amount_minor: int | None,
+    notify_customer: bool | None,
+) -> Order:
+    """The order, read and cancelled."""
+    order = await store.get_order(order_id)
+    return await store.cancel(order, reason, refund_amount_minor, notify_customer)
+
+
 @asynccontextmanager
 async def opened(box: Sandbox | None = None, *, key: str | None = None) -> AsyncIterator[Scene]:
     """The adapter over a store whose clock stands at `NOW`, unless another store is given."""

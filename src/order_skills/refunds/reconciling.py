@@ -16,7 +16,7 @@ from order_skills.refunds.amounts import markers
 from order_skills.refunds.desk import Desk
 from order_skills.refunds.intents import LATE, Intent, State
 from order_skills.refunds.ledger import Change, Ledger
-from order_skills.stores.base import Store
+from order_skills.stores.base import Query, Store
 
 # Orders of our newest refunds, and the store's own newest: some 100 ms each to read.
 KNOWN_ORDERS = 200
@@ -117,7 +117,7 @@ class _Look:
 
     async def _recent(self) -> list[str]:
         most = min(RECENT_ORDERS, self._store.capabilities.page_limit)
-        page = await self._store.list_orders(status=None, limit=most, cursor=None)
+        page = await self._store.list_orders(Query(), limit=most, cursor=None)
         return [order.order_id for order in page.orders if _may_have_refunds(order)]
 
     async def _at(self, order: Order) -> list[Finding]:

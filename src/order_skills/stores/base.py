@@ -185,16 +185,52 @@ class Store(Protocol):
         """Prove with one reading request that the store answers to this key."""
         ...
 
-    async def list_orders(self, *, status: str | None, limit: int, cursor: str | None) -> Page:
-        """One page of orders, newest first."""
+    async def list_orders(self, query: Query, *, limit: int, cursor: str | None) -> Page:
+        """One page of orders, newest first, by what of the query the platform can filter."""
         ...
 
     async def get_order(self, order_id: str) -> Order:
         """The order as the store has it now, with items and refunds."""
         ...
 
-    async def refund(self, order_id: str, amount_minor: int, reason: str) -> SentRefund:
-        """Send one refund. Never tried again; the error's `happened` says what is known."""
+    async def refund(
+        self, order_id: str, amount_minor: int, reason: str, item_id: str | None = None
+    ) -> SentRefund:
+        """Send one refund. Never tried again; the error's `happened` says what is known.
+
+        `item_id`: the one line it is of, where that is how the platform refunds.
+        """
+        ...
+
+    async def cancel(
+        self,
+        order: Order,
+        reason: str,
+        refund_amount_minor: int | None,
+        notify_customer: bool | None,
+    ) -> Order:
+        """Cancel an order as it was just read, giving back so much of it. Sent once.
+
+        The order as it is then; a `Refusal` means that nothing was sent.
+        """
+        ...
+
+    async def update_status(
+        self, order_id: str, status: str, metadata: Mapping[str, object]
+    ) -> Order:
+        """Move an order on, and keep this with it; the order as it is then."""
+        ...
+
+    async def import_order(self, draft: ImportDraft) -> tuple[Order, bool]:
+        """Write down an order that was made elsewhere; it, and whether it was there before."""
+        ...
+
+    async def link(self, order_id: str, external_order_id: str, platform_name: str) -> Order:
+        """Say which order of another platform this one is; the order as it is then."""
+        ...
+
+    async def record(self, draft: RecordDraft) -> tuple[Order, bool]:
+        """Record a sale; it, and whether the store had recorded it for this key before."""
         ...
 
     async def download(self, order_id: str, item_id: str) -> Download:

@@ -14,7 +14,14 @@ from order_skills.errors import Code, Happened, StoreError
 from order_skills.http import Call, StoreClient
 from order_skills.orders import Download, Order, Page, Product
 from order_skills.stores import clawver_parsing as parsing
-from order_skills.stores.base import Capabilities, CustomerLinks, Receipt, SentRefund, Webhook
+from order_skills.stores.base import (
+    Capabilities,
+    CustomerLinks,
+    Query,
+    Receipt,
+    SentRefund,
+    Webhook,
+)
 from order_skills.stores.reading import (
     Json,
     Unreadable,
@@ -27,6 +34,7 @@ from order_skills.stores.reading import (
     whole,
     word,
 )
+from order_skills.stores.unsupported import Unsupported
 
 if TYPE_CHECKING:
     import httpx
@@ -67,7 +75,7 @@ CAPABILITIES = Capabilities(
 # --- calls ------------------------------------------------------------------------------
 
 
-class Clawver:
+class Clawver(Unsupported):
     """A Clawver store. See `base.Store` for what each call does."""
 
     capabilities = CAPABILITIES
@@ -98,9 +106,10 @@ class Clawver:
         )
 
     async def check(self) -> None:
-        await self.list_orders(status=None, limit=1, cursor=None)
+        await self.list_orders(Query(), limit=1, cursor=None)
 
-    async def list_orders(self, *, status: str | None, limit: int, cursor: str | None) -> Page:
+    async def list_orders(self, query: Query, *, limit: int, cursor: str | None) -> Page:
+        status = query.status
         if cursor is not None:
             # A cursor belongs to the word that was asked with; `_page` writes it in front.
             asked, _, position = cursor.partition(":")
@@ -145,7 +154,9 @@ class Clawver:
     async def get_order(self, order_id: str) -> Order:
         return self._wanted(await self._raw_order(order_id), order_id)
 
-    async def refund(self, order_id: str, amount_minor: int, reason: str) -> SentRefund:
+    async def refund(
+        self, order_id: str, amount_minor: int, reason: str, item_id: str | None = None
+    ) -> SentRefund:
         body = {"amountInCents": amount_minor, "reason": reason}
         call = Call("POST", "/orders/{order_id}/refund", {"order_id": order_id}, body=body)
         answer = mapping((await self._http.write(call)).json)

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -19,7 +19,6 @@ from order_skills.orders import Order, Page
 from order_skills.stores import cloove_parsing as parsing
 from order_skills.stores.base import Capabilities, Query, RecordDraft
 from order_skills.stores.cloove_errors import (
-    cannot,
     error_code,
     explained,
     not_recorded,
@@ -27,6 +26,7 @@ from order_skills.stores.cloove_errors import (
 )
 from order_skills.stores.common_parsing import readable
 from order_skills.stores.reading import Unreadable, bad_answer, identifier, mapping, rows
+from order_skills.stores.unsupported import Unsupported
 
 if TYPE_CHECKING:
     import httpx
@@ -76,7 +76,7 @@ class _Place:
         return cls(int(found[1]), int(found[2]), found[3] == "f", found[4])
 
 
-class Cloove:
+class Cloove(Unsupported):
     """A Cloove business. See `base.Store` for what each call does.
 
     currency: of answers that name none. amounts: `minor` where the owner has seen that this
@@ -235,14 +235,6 @@ class Cloove:
 
     async def aclose(self) -> None:
         await self._http.aclose()
-
-    async def _cannot(self, *_: Any, **__: Any) -> NoReturn:
-        cannot()
-
-    refund = download = customer_links = receipt = product = _cannot
-    list_webhooks = create_webhook = delete_webhook = _cannot
-    update_status = cancel = import_order = link = _cannot
-    status_link = download_link = staticmethod(cannot)
 
     def _bad(self, problem: str) -> StoreError:
         return bad_answer(CAPABILITIES.title, problem)

@@ -2,9 +2,8 @@
 
 import random
 from collections.abc import Mapping
-from typing import NoReturn
 
-from order_skills.errors import Code, Happened, Refusal, StoreError
+from order_skills.errors import Code, Happened, StoreError
 from order_skills.stores.reading import mapping
 
 # The platform's own codes, and what an agent is told of those that say more than the status.
@@ -46,15 +45,6 @@ def error_code(body: object) -> str | None:
     """The platform's own code in an error's JSON, if it is a known one."""
     told = mapping(body).get("error")
     return told if isinstance(told, str) and told in ERRORS else None
-
-
-def cannot(*_: object) -> NoReturn:
-    """Refuse what the platform's API has no call for."""
-    raise Refusal(
-        Code.NOT_SUPPORTED,
-        "Cloove's API reads orders and records sales; it cannot do this",
-        "use list_orders, get_order or record_order; the owner can do the rest in Cloove's app",
-    )
 
 
 def explained(error: StoreError, scope: str) -> StoreError:

@@ -9,20 +9,18 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from order_skills.errors import Code, Happened, Refusal, StoreError, invalid
+from order_skills.errors import Code, Happened, StoreError, invalid
 from order_skills.http import Answer, Call, StoreClient
-from order_skills.orders import Download, Order, Page, Product
+from order_skills.orders import Download, Order, Page
 from order_skills.stores import paynow_files as files
 from order_skills.stores import paynow_parsing as parsing
 from order_skills.stores.base import (
     Capabilities,
-    CustomerLinks,
     Query,
-    Receipt,
     SentRefund,
-    Webhook,
 )
 from order_skills.stores.reading import Unreadable, bad_answer, exact, mapping, rows, word
+from order_skills.stores.unsupported import Unsupported
 
 if TYPE_CHECKING:
     import httpx
@@ -58,7 +56,7 @@ CAPABILITIES = Capabilities(
 # --- calls ------------------------------------------------------------------------------
 
 
-class PayNow:
+class PayNow(Unsupported):
     """A PayNow store. See `base.Store` for what each call does."""
 
     capabilities = CAPABILITIES
@@ -202,30 +200,6 @@ class PayNow:
             size_bytes=size if type(size) is int else None,
         )
 
-    async def customer_links(self, order_id: str) -> CustomerLinks:
-        raise _cannot("gives customers no download links of their own")
-
-    async def receipt(self, checkout_id: str) -> Receipt:
-        raise _cannot("has no receipts")
-
-    def status_link(self, order_id: str, token: str) -> str:
-        raise _cannot("has no public page of an order")
-
-    def download_link(self, order_id: str, item_id: str, token: str) -> str:
-        raise _cannot("gives customers no download links of their own")
-
-    async def product(self, product_id: str) -> Product:
-        raise _cannot("has no variants of a product")
-
-    async def list_webhooks(self) -> tuple[Webhook, ...]:
-        raise _cannot("makes a webhook's secret itself, in its dashboard")
-
-    async def create_webhook(self, url: str, events: tuple[str, ...], secret: str) -> Webhook:
-        raise _cannot("makes a webhook's secret itself, in its dashboard")
-
-    async def delete_webhook(self, webhook_id: str) -> None:
-        raise _cannot("makes a webhook's secret itself, in its dashboard")
-
     async def aclose(self) -> None:
         await self._http.aclose()
 
@@ -272,8 +246,3 @@ def _no_store(error: StoreError) -> StoreError:
         "ask the owner to check it with `order-skills doctor`",
         status=404,
     )
-
-
-def _cannot(why: str) -> Refusal:
-    step = "ask the owner to use the store's dashboard for it"
-    return Refusal(Code.NOT_SUPPORTED, f"{CAPABILITIES.title} {why}", step)

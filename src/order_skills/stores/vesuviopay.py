@@ -7,7 +7,7 @@ from. There is no refund: a cancellation can give money back, and is sent once a
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING
 
 from order_skills.errors import Code, Happened, StoreError, invalid
 from order_skills.http import Answer, Call, StoreClient
@@ -17,6 +17,7 @@ from order_skills.stores import vesuviopay_parsing as parsing
 from order_skills.stores.base import Capabilities, ImportDraft, Query
 from order_skills.stores.common_parsing import readable
 from order_skills.stores.reading import Json, Unreadable, mapping, rows
+from order_skills.stores.unsupported import Unsupported
 from order_skills.stores.vesuviopay_bodies import (
     cancellation,
     difference,
@@ -25,11 +26,9 @@ from order_skills.stores.vesuviopay_bodies import (
 )
 from order_skills.stores.vesuviopay_errors import (
     EXISTS,
-    cannot,
     differing,
     error_code,
     explained,
-    no_refund,
     worded,
 )
 from order_skills.stores.vesuviopay_windows import Window, stamp
@@ -59,7 +58,7 @@ CAPABILITIES = Capabilities(
 # --- calls ------------------------------------------------------------------------------
 
 
-class VesuvioPay:
+class VesuvioPay(Unsupported):
     """A VesuvioPay store. See `base.Store` for what each call does."""
 
     capabilities = CAPABILITIES
@@ -161,16 +160,15 @@ class VesuvioPay:
 
     async def cancel(
         self,
-        order_id: str,
+        order: Order,
         reason: str,
         refund_amount_minor: int | None,
         notify_customer: bool | None,
     ) -> Order:
-        order = await self.get_order(order_id)
         body = cancellation(order, reason, refund_amount_minor, notify_customer)
         call = Call("PUT", "/orders/{o}/cancel", {"o": order.order_id}, body=body)
         done = ("cancelled", "refunded")
-        return await self._changed(call, order_id, lambda after: after.status in done)
+        return await self._changed(call, order.order_id, lambda after: after.status in done)
 
     async def import_order(self, draft: ImportDraft) -> tuple[Order, bool]:
         try:
@@ -283,17 +281,6 @@ class VesuvioPay:
 
     async def aclose(self) -> None:
         await self._http.aclose()
-
-    async def refund(self, *_: Any, **__: Any) -> NoReturn:
-        no_refund()
-
-    async def _cannot(self, *_: Any, **__: Any) -> NoReturn:
-        cannot()
-
-    download = customer_links = receipt = product = record = _cannot
-    # Webhooks can be managed by key, but their secret is not ours to give.
-    list_webhooks = create_webhook = delete_webhook = _cannot
-    status_link = download_link = staticmethod(cannot)
 
     def _bad(self, problem: str, happened: Happened = Happened.NO) -> StoreError:
         return bad_answer(CAPABILITIES.title, problem, happened)

@@ -1,9 +1,8 @@
 """What VesuvioPay's errors mean, in words for an agent."""
 
 from collections.abc import Mapping
-from typing import NoReturn
 
-from order_skills.errors import Code, Happened, Refusal, StoreError
+from order_skills.errors import Code, Happened, StoreError
 from order_skills.http_errors import bad_answer
 from order_skills.stores.reading import mapping
 
@@ -104,23 +103,4 @@ def differing(difference: str, existed: bool) -> StoreError:
         f"VesuvioPay has another order with this external_order_id: {difference}",
         "get_order with the external_order_id shows it; ask the owner which one is right",
         status=409,
-    )
-
-
-def no_refund() -> NoReturn:
-    """Refuse a refund: a tool that refunds must not cancel an order by the way."""
-    raise Refusal(
-        Code.NOT_SUPPORTED,
-        "VesuvioPay refunds by cancelling the order only, and not once it is delivered",
-        "cancel_order with refund_amount_minor cancels the order and refunds so much of it",
-    )
-
-
-def cannot(*_: object) -> NoReturn:
-    """Refuse what the platform's API has no call for."""
-    raise Refusal(
-        Code.NOT_SUPPORTED,
-        "VesuvioPay's API cannot do this",
-        "it can list_orders, get_order, update_order_status, cancel_order, import_order and "
-        "link_order; the owner can do the rest in VesuvioPay's dashboard",
     )

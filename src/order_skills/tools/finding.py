@@ -15,7 +15,7 @@ import anyio
 
 from order_skills.errors import Code, StoreError
 from order_skills.orders import Order
-from order_skills.stores.base import Store
+from order_skills.stores.base import Query, Store
 from order_skills.tools.position import Position
 
 MAX_CONCURRENT = 8
@@ -41,6 +41,16 @@ class Criteria:
     def only_by_status(self) -> bool:
         """Whether the store does all the work."""
         return self == Criteria(status=self.status)
+
+    def query(self) -> Query:
+        """What the store may filter by."""
+        return Query(
+            status=self.status,
+            customer_email=self.customer_email,
+            product=self.product,
+            after=self.after,
+            before=self.before,
+        )
 
     def in_time(self, order: Order) -> bool:
         """Whether the order was created in the asked time."""
@@ -140,7 +150,7 @@ class _Search:
         while True:
             asked = self._page_size()
             page = await self.store.list_orders(
-                status=self.criteria.status, limit=asked, cursor=page_cursor
+                self.criteria.query(), limit=asked, cursor=page_cursor
             )
             self.unreadable += page.unreadable
             stopped = await self._look_through(start.rest(page.orders), page_cursor)

@@ -241,7 +241,9 @@ class Door:
         self._who.must_live()
         return found
 
-    async def refund(self, order_id: str, amount_minor: int, reason: str) -> SentRefund:
+    async def refund(
+        self, order_id: str, amount_minor: int, reason: str, item_id: str | None = None
+    ) -> SentRefund:
         self._who.must_live()
         return await self._store.refund(self._who, order_id, amount_minor, reason)
 
