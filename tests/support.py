@@ -16,7 +16,7 @@ import re
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -41,8 +41,7 @@ from order_skills.refunds.settling import Schedule
 from order_skills.sandbox import Fault, Sandbox
 from order_skills.server import OrderServer
 from order_skills.stores.base import Store
-from order_skills.stores.clawver import Clawver
-from order_skills.workspace import Workspace, open_desk
+from order_skills.workspace import Workspace, open_desk, open_store
 
 # Each protocol era: the handshake's, and the one without.
 ERAS = ("legacy", "2026-07-28")
@@ -56,6 +55,13 @@ PATIENCE = 60
 
 # A read is tried again unless the store asks for a longer wait than a call has.
 NO_RETRY = {"retry-after": "300"}
+
+KEY_NAMES = {
+    "clawver": "CLAW_API_KEY",
+    "paynow": "PAYNOW_API_KEY",
+    "cloove": "CLOOVE_API_KEY",
+    "vesuviopay": "VESUVIOPAY_API_KEY",
+}
 
 # Refunds in doubt are not read back before the test says so.
 NEVER = Schedule(steps=(1e9,))
@@ -204,13 +210,11 @@ def open_workspace(
     """
     found = _settings(home, box, config, variables or {})
     stores: dict[str, Store] = {
-        name: Clawver(
-            name,
-            box.api_key,
-            url=url or "http://127.0.0.1",
+        store.name: open_store(
+            replace(store, url=url or "http://127.0.0.1"),
             transport=httpx.ASGITransport(app=box.app) if url is None else None,
         )
-        for name in [store.name for store in found.stores]
+        for store in found.stores
     }
     desk = open_desk(found, stores)
     desk.schedule = NEVER
@@ -222,11 +226,17 @@ def _settings(
 ) -> settings.Settings:
     environ = {"ORDER_SKILLS_HOME": str(home), **variables}
     if config is None:
-        return settings.load({"CLAW_API_KEY": box.api_key, **environ})
+        return settings.load({**keys_of(box), **environ})
     path = home.parent / f"{home.name}.toml"
     path.write_text(config, encoding="utf-8")
     path.chmod(0o600)
     return settings.load(environ, path)
+
+
+def keys_of(box: Sandbox) -> dict[str, str]:
+    """The variables that activate the store of this sandbox's platform."""
+    keys = {KEY_NAMES[box.platform]: box.api_key}
+    return keys if box.store_id is None else {**keys, "PAYNOW_STORE_ID": box.store_id}
 
 
 def two_stores(box: Sandbox, *, policy: str = "") -> str:

@@ -17,7 +17,7 @@ def test_a_denied_refund_says_what_was_denied_and_is_not_sent(scene: Scene) -> N
     done = scene.run("deny", refund_id)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == (
-        f"Denied {refund_id}: 5.00 USD of order ord_1001 (came late). Nothing was sent.\n"
+        f"Denied {refund_id}: refund of 5.00 USD of order ord_1001 (came late). Nothing was sent.\n"
     )
     assert scene.posts == 0
     _, denied = scene.events(refund_id)

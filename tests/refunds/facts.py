@@ -4,8 +4,9 @@ from typing import Any
 
 from order_skills.errors import Code
 from order_skills.orders import Item, Order, StoreRefund
+from order_skills.refunds.case import Policy
 from order_skills.refunds.intents import Intent, Request, Spent, State
-from order_skills.refunds.rules import Decision, Policy, decide
+from order_skills.refunds.rules import Decision, decide
 from order_skills.stores.clawver import CAPABILITIES
 
 ACCOUNT = "clawver https://store.example shop"

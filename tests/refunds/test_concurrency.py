@@ -274,9 +274,11 @@ class Moody(Between):
         await self._wait()
         return await super().get_order(order_id)
 
-    async def refund(self, order_id: str, amount_minor: int, reason: str) -> SentRefund:
+    async def refund(
+        self, order_id: str, amount_minor: int, reason: str, item_id: str | None = None
+    ) -> SentRefund:
         await self._wait()
-        sent = await super().refund(order_id, amount_minor, reason)
+        sent = await super().refund(order_id, amount_minor, reason, item_id)
         await self._wait()
         return sent
 

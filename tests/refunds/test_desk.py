@@ -259,8 +259,10 @@ class Unreachable(Between):
         super().__init__(store)
         self._nowhere = nowhere
 
-    async def refund(self, order_id: str, amount_minor: int, reason: str) -> SentRefund:
-        return await self._nowhere.refund(order_id, amount_minor, reason)
+    async def refund(
+        self, order_id: str, amount_minor: int, reason: str, item_id: str | None = None
+    ) -> SentRefund:
+        return await self._nowhere.refund(order_id, amount_minor, reason, item_id)
 
 
 async def test_a_store_that_cannot_be_reached_was_sent_nothing(stage: Stage) -> None:

@@ -12,10 +12,10 @@ from order_skills.refunds.evidence import (
     Made,
     Unclear,
     answered,
-    read_back,
 )
-from order_skills.refunds.intents import State
-from tests.refunds.facts import intent, refund_id, refunded
+from order_skills.refunds.evidence import read_back as read_order_back
+from order_skills.refunds.intents import Intent, State
+from tests.refunds.facts import intent, order, refund_id, refunded
 
 INTENT = intent(State.UNKNOWN, baseline=("ref_7",))
 OLD = refunded(500, 7)
@@ -26,6 +26,10 @@ steady = settings(derandomize=True, deadline=None, max_examples=300)
 
 def ours(amount_minor: int = 500, number: int = 1, reason: str | None = MINE) -> StoreRefund:
     return refunded(amount_minor, number, reason)
+
+
+def read_back(found: Intent, shown: tuple[StoreRefund, ...] | None) -> Evidence:
+    return read_order_back(found, order(refunds=shown))
 
 
 TABLE: list[tuple[str, tuple[StoreRefund, ...] | None, Evidence, Evidence]] = [

@@ -279,9 +279,11 @@ class Failing(Between):
         self._trouble("after")
         return found
 
-    async def refund(self, order_id: str, amount_minor: int, reason: str) -> SentRefund:
+    async def refund(
+        self, order_id: str, amount_minor: int, reason: str, item_id: str | None = None
+    ) -> SentRefund:
         self._trouble("before")
-        found = await super().refund(order_id, amount_minor, reason)
+        found = await super().refund(order_id, amount_minor, reason, item_id)
         self._trouble("after")
         return found
 

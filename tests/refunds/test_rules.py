@@ -7,8 +7,9 @@ import pytest
 
 from order_skills.errors import Code
 from order_skills.orders import ORDER_STATUSES, PAYMENT_STATUSES, Order
+from order_skills.refunds.case import Policy
 from order_skills.refunds.intents import ACTIVE, Intent, Limits, Request, Spent, State
-from order_skills.refunds.rules import Decision, Policy, over_limit
+from order_skills.refunds.rules import Decision, over_limit
 from tests.refunds.facts import (
     codes,
     decided,

@@ -72,7 +72,8 @@ async def test_a_process_that_was_stopped_for_too_long_does_not_send(
     async with stage.desk() as desk:
         intent = await claimed(stage, desk)
         watch = cast(Stopwatch, Shows(seconds))
-        ended = await sending.send(desk.ledger, stage.store, intent, watch)
+        order = await stage.store.get_order(ORDER)
+        ended = await sending.send(desk.ledger, stage.store, intent, order, watch)
     assert ended.state is (S.SUCCEEDED if sent else S.NOT_SENT)
     assert stage.posts == int(sent)
     if not sent:

@@ -12,7 +12,7 @@ from order_skills.commands import refunds_books, terminal
 from order_skills.orders import Order
 from order_skills.refunds import description, operating, sending
 from order_skills.refunds.intents import Intent, State
-from order_skills.refunds.words import words
+from order_skills.refunds.words import deed, words
 from order_skills.settings import Settings
 
 # A running server looks for approvals every 2 s and sends within 5 s; then it is ours to send.
@@ -53,10 +53,8 @@ def deny(settings: Settings, refund_id: str) -> int:
     if not denied:
         terminal.say(f"nothing was denied: {words(intent)[0]}")
         return 1
-    amount = money.shown(intent.amount_minor, intent.currency)
     terminal.tell(
-        f"Denied {refund_id}: {amount} of order {intent.request.order_id} "
-        f"({intent.request.reason}). Nothing was sent."
+        f"Denied {refund_id}: {deed(intent)} ({intent.request.reason}). Nothing was sent."
     )
     return 0
 
@@ -95,9 +93,7 @@ def _show(intent: Intent, order: Order | None, history: Sequence[Intent]) -> Non
         facts.append(("Changed since", f"{then} refunded then, {now} now; it will not be sent"))
     width = max(len(label) for label, _ in facts)
     lines = [f"  {label:<{width}}  {value}" for label, value in facts]
-    terminal.ask_about(
-        ["Refund this? The money goes back to the customer; it cannot be undone.", *lines]
-    )
+    terminal.ask_about([description.question(intent), *lines])
 
 
 async def _approve(settings: Settings, refund_id: str) -> int:

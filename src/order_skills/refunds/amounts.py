@@ -8,6 +8,10 @@ from order_skills.orders import Item, Order, StoreRefund
 from order_skills.refunds.case import Case
 from order_skills.refunds.intents import COUNTED, Intent
 
+# What a store says of a refund that gave nothing back after all.
+UNDONE = frozenset({"failed", "canceled"})
+# What it says no more of afterwards.
+SETTLED = UNDONE | {"completed"}
 # How a marker looks in the reason that a store shows: stores may change case or escape brackets.
 MARKER = re.compile(r"\brr_[0-9a-z]{10}\b")
 
@@ -19,6 +23,11 @@ def markers(refunds: Sequence[StoreRefund] | None) -> dict[str, list[StoreRefund
         for refund_id in set(MARKER.findall((refund.reason or "").lower())):
             found.setdefault(refund_id, []).append(refund)
     return found
+
+
+def undone(refunds: Sequence[StoreRefund] | None) -> frozenset[str]:
+    """The ids of the store's refunds that gave nothing back after all."""
+    return frozenset(r.refund_id for r in refunds or () if r.refund_id and r.status in UNDONE)
 
 
 def unseen_minor(order: Order, history: Sequence[Intent]) -> int:

@@ -1,4 +1,4 @@
-"""One refund under decision: the order, the request, our history, and what was found so far."""
+"""One refund under decision: the order, the request, our history, the owner's policy, findings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,7 +6,22 @@ from dataclasses import dataclass, field
 from order_skills import money
 from order_skills.errors import Code
 from order_skills.orders import Order
-from order_skills.refunds.intents import Intent, Request
+from order_skills.refunds.intents import Intent, Limits, Request
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The owner's rules, as they hold for one store now.
+
+    `above_minor` is None for "always a person", else the sum of one order's refunds above which
+    a person must approve; `never` switches the person off, except where one is always needed.
+    """
+
+    never: bool = False
+    above_minor: int | None = None
+    limits: Limits = field(default_factory=Limits)
+    read_only: bool = False
+    frozen: bool = False
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from order_skills.orders import Order
 from order_skills.refunds import rules
 from order_skills.refunds.amounts import markers, refunded_minor
 from order_skills.refunds.async_ledger import AsyncLedger
-from order_skills.refunds.case import Blocker
+from order_skills.refunds.case import Blocker, Policy
 from order_skills.refunds.intents import (
     COUNTED,
     Intent,
@@ -123,6 +123,11 @@ class Decisions:
         if decision.blockers:
             raise first(decision)
         refunded = refunded_minor(order, decided.history)
+        if intent.request.cancels:
+            # What such a store gave back it does not say; how far the order is, it does.
+            refunded = intent.refunded_before_minor
+            if order.status != intent.order_status:
+                raise _moved_on(order, intent)
         same = (
             decision.amount_minor == intent.amount_minor
             and order.currency == intent.currency
@@ -161,11 +166,12 @@ class Decisions:
             expires_at=now + self._settings.approval_hours * 3_600,
             refunded_before_minor=refunded_minor(order, decided.history) or 0,
             needs_person=decided.decision.needs_person,
+            order_status=order.status,
         )
 
-    def _policy(self, store: Store, *, frozen: bool) -> rules.Policy:
+    def _policy(self, store: Store, *, frozen: bool) -> Policy:
         approval = self._settings.approval
-        return rules.Policy(
+        return Policy(
             never=approval.kind == "never",
             above_minor=approval.above_minor,
             limits=self.limits(store),
@@ -181,6 +187,15 @@ def _given_up(history: Sequence[Intent], marked: frozenset[str]) -> frozenset[st
     """
     return frozenset(
         i.refund_id for i in history if i.refund_id in marked and i.state not in COUNTED
+    )
+
+
+def _moved_on(order: Order, intent: Intent) -> Refusal:
+    return Refusal(
+        Code.NOT_REFUNDABLE,
+        f"order {order.order_id} was {intent.order_status} when cancelling it was asked for "
+        f"({intent.refund_id}), and is {order.status} now",
+        f'get_order(order_id="{order.order_id}"), then ask the person again',
     )
 
 

@@ -31,11 +31,13 @@ def lines(
         order: as just read.
         history: our other refunds of the order: one that waits, or was refused, is shown.
     """
+    cancels = intent.request.cancels
+    amount = money.shown(intent.amount_minor, intent.currency)
     found = [
-        ("Refund", intent.refund_id),
+        ("Cancellation" if cancels else "Refund", intent.refund_id),
         ("Store", intent.store),
         ("Order", intent.request.order_id),
-        ("Amount", money.shown(intent.amount_minor, intent.currency)),
+        ("Refunded with it" if cancels else "Amount", amount),
         ("Reason", intent.request.reason),
     ]
     if order is not None:
@@ -43,10 +45,19 @@ def lines(
     for other in history:
         label = _OF_OTHERS.get(other.state)
         if label is not None and other.refund_id != intent.refund_id:
-            amount = money.shown(other.amount_minor, other.currency)
-            found.append((label, f"{amount} ({other.refund_id})"))
+            its = money.shown(other.amount_minor, other.currency)
+            found.append((label, f"{its} ({other.refund_id})"))
     found += [("Needs you because", why) for why in intent.needs_person]
     return found
+
+
+def question(intent: Intent) -> str:
+    """What a person is asked, in one line."""
+    if not intent.request.cancels:
+        return "Refund this? The money goes back to the customer; it cannot be undone."
+    if intent.amount_minor:
+        return "Cancel this order and refund so much of it? It cannot be undone."
+    return "Cancel this order and refund nothing? It cannot be undone or refunded later."
 
 
 def _of_order(intent: Intent, order: Order) -> list[tuple[str, str]]:
@@ -60,9 +71,16 @@ def _of_order(intent: Intent, order: Order) -> list[tuple[str, str]]:
         for item in items
     ]
     found = [(label, "; ".join(names) or "none said")]
+    if intent.request.cancels:
+        told = {True: "yes", False: "no", None: "as the store does"}
+        found.append(("Order status", order.status))
+        found.append(("Customer is told", told[intent.request.notify_customer]))
     if order.customer is not None and order.customer.email:
         found.append(("Customer", mask_email(order.customer.email)))
     found.append(("Order total", money.shown(order.total_minor, order.currency)))
+    if intent.request.cancels:
+        # Such a store shows neither what is left nor earlier refunds.
+        return found
     left = remaining_minor(order, ())
     if left is not None:
         found.append(("Left before this", money.shown(left, order.currency)))

@@ -10,7 +10,7 @@ import logging
 import os
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from order_skills.errors import AgentError, Code, Refusal, StoreError
 from order_skills.orders import Order
 from order_skills.refunds import desk_turns as turns
 from order_skills.refunds import rules, sending, settling
+from order_skills.refunds.amounts import SETTLED
 from order_skills.refunds.async_ledger import AsyncLedger, InThread, in_thread
 from order_skills.refunds.background import Background
 from order_skills.refunds.clock import Budget
@@ -81,7 +82,7 @@ class Desk:
         self.ledger = AsyncLedger(open_ledger, owner, call_ledger)
         self.schedule = schedule or Schedule()
         self._settings = settings
-        self._stores = {s.account: s for s in stores.values() if s.capabilities.refunds}
+        self._stores = {s.account: s for s in stores.values() if s.capabilities.moves_money}
         self._ledger_exists = ledger_exists
         self._decisions = Decisions(settings, self.ledger)
         self._outbox = Outbox(self.ledger)
@@ -132,6 +133,9 @@ class Desk:
             return await self._go_on(found, budget)
         await self._decisions.check_repeat(store, request)
         order = await store.get_order(request.order_id)
+        # One order can answer to several ids; its refunds are kept under its own.
+        request = replace(request, order_id=order.order_id)
+        fingerprint = request.fingerprint(store.account)
         decided = await self._decisions.decide(store, order, request)
         if decided.decision.blockers:
             # The same call may have been made while the order was read: then that is the refund.
@@ -271,15 +275,21 @@ class Desk:
             # Why it may fail is told to the call that sends it.
             with contextlib.suppress(AgentError):
                 return Handled(await self._outbox.wait(intent, budget), already_done=True)
-        in_doubt = intent.state in (State.UNKNOWN, State.NEEDS_HUMAN)
-        if in_doubt and not self._settings.read_only:
+        if not self._settings.read_only:
+            with anyio.move_on_after(budget.left()):
+                try:
+                    await self._read_again(intent)
+                except StoreError:
+                    logger.info("refund %s could not be read back", intent.refund_id)
+        current = await self.ledger.run(lambda books: books.get(intent.refund_id))
+        return Handled(current or intent, already_done=True)
+
+    async def _read_again(self, intent: Intent) -> None:
+        """Read what is in doubt and due, or whose money the store has not done with."""
+        if intent.state in (State.UNKNOWN, State.NEEDS_HUMAN):
             now = await self.ledger.run(lambda books: books.now())
             if self.schedule.due(intent, now):
                 store = self._stores[intent.account]
-                with anyio.move_on_after(budget.left()):
-                    try:
-                        await settling.settle(self.ledger, store, intent, self.schedule)
-                    except StoreError:
-                        logger.info("refund %s could not be read back", intent.refund_id)
-        current = await self.ledger.run(lambda books: books.get(intent.refund_id))
-        return Handled(current or intent, already_done=True)
+                await settling.settle(self.ledger, store, intent, self.schedule)
+        elif intent.settlement is not None and intent.settlement not in SETTLED:
+            await settling.update_settlement(self.ledger, self._stores[intent.account], intent)

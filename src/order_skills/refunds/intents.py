@@ -110,7 +110,10 @@ def allowed(before: State, after: State) -> bool:
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked, as given. `amount_minor`, `item_ids` or neither: all that is left."""
+    """What was asked, as given. `amount_minor`, `item_ids` or neither: all that is left.
+
+    `cancels`: the order is cancelled, and `amount_minor` of it given back; without one, nothing.
+    """
 
     order_id: str
     reason: str
@@ -118,6 +121,8 @@ class Request:
     item_ids: tuple[str, ...] | None = None
     quantity: int | None = None
     repeat_of: str | None = None
+    cancels: bool = False
+    notify_customer: bool | None = None
 
     def fingerprint(self, account: str) -> str:
         """The same for the same request to the same account, whoever asks; else different.
@@ -133,6 +138,8 @@ class Request:
             self.reason,
             self.repeat_of,
         ]
+        if self.cancels:
+            facts += ["cancel", self.notify_customer]
         return hashlib.sha256(json.dumps(facts, ensure_ascii=True).encode()).hexdigest()
 
 
@@ -147,6 +154,7 @@ class Intent:
         amount_minor: what would be, or was, refunded, as computed when it was prepared.
         refunded_before_minor: what was refunded of the order then, with what the store did not
             show yet of ours; an approval is bound to it.
+        order_status: the order's word then; the approval of a cancellation is bound to it, too.
         baseline: ids of the refunds that the order showed just before sending.
         epoch: how often it was claimed; an answer of an earlier epoch changes nothing.
         owner: the process that claimed it.
@@ -183,6 +191,7 @@ class Intent:
     code: str | None = None
     why: str | None = None
     alarm: str | None = None
+    order_status: str | None = None
 
     @property
     def outcome(self) -> Outcome:

@@ -176,7 +176,10 @@ class Ledger(Protocol):
         ...
 
     def warn(self, refund_id: str, change: Change) -> None:
-        """Keep an alarm with its evidence on an intent; its state stays as it is."""
+        """Keep an alarm, or what the store says of the money, with its evidence on an intent.
+
+        Its state stays as it is.
+        """
         ...
 
     def still_ours(self, refund_id: str, epoch: int) -> bool:

@@ -9,7 +9,16 @@ from order_skills.refunds.intents import Event, Intent, Request, State
 # A row as a driver gives it: the two databases have no common type for a value.
 Row = Sequence[Any]
 
-_REQUEST_COLUMNS = ("order_id", "reason", "asked_minor", "item_ids", "quantity", "repeat_of")
+_REQUEST_COLUMNS = (
+    "order_id",
+    "reason",
+    "asked_minor",
+    "item_ids",
+    "quantity",
+    "repeat_of",
+    "cancels",
+    "notify_customer",
+)
 _INTENT_COLUMNS = (
     "refund_id",
     "account",
@@ -38,6 +47,7 @@ _INTENT_COLUMNS = (
     "code",
     "why",
     "alarm",
+    "order_status",
 )
 # Tuples of words, kept as JSON text.
 _LISTS = ("needs_person", "baseline")
@@ -50,7 +60,7 @@ EVENT_COLUMNS = "event_id, refund_id, at, who, state_before, state_after, why, e
 
 def intent_from(row: Row) -> Intent:
     """The intent of a row of `COLUMNS`."""
-    order_id, reason, asked_minor, item_ids, quantity, repeat_of, *rest = row
+    order_id, reason, asked_minor, item_ids, quantity, repeat_of, cancels, notify, *rest = row
     values = dict(zip(_INTENT_COLUMNS, rest, strict=True))
     values["state"] = State(values["state"])
     for name in _LISTS:
@@ -62,6 +72,8 @@ def intent_from(row: Row) -> Intent:
         item_ids=None if item_ids is None else tuple(json.loads(item_ids)),
         quantity=quantity,
         repeat_of=repeat_of,
+        cancels=bool(cancels),
+        notify_customer=None if notify is None else bool(notify),
     )
     return Intent(request=request, **values)
 
@@ -90,6 +102,10 @@ def values_of(intent: Intent) -> dict[str, str | int | float | None]:
         "item_ids": None if request.item_ids is None else packed(request.item_ids),
         "quantity": request.quantity,
         "repeat_of": request.repeat_of,
+        "cancels": int(request.cancels),
+        "notify_customer": None
+        if request.notify_customer is None
+        else int(request.notify_customer),
         "fingerprint": request.fingerprint(intent.account),
     }
 

@@ -169,7 +169,12 @@ class SqlLedger:
         with self._database.write() as tx:
             found = queries.intent(tx, refund_id, held=True)
             if found is not None:
-                warned = steps.update(tx, found, alarm=change.alarm or found.alarm)
+                warned = steps.update(
+                    tx,
+                    found,
+                    alarm=change.alarm or found.alarm,
+                    settlement=change.settlement or found.settlement,
+                )
                 steps.note(tx, warned, found.state, change)
 
     def still_ours(self, refund_id: str, epoch: int) -> bool:

@@ -166,7 +166,7 @@ async def resolve(desk: Desk, store: Store, refund_id: str, made: str | None, by
 
 
 def _must_be_absent(intent: Intent, order: Order) -> None:
-    found = evidence.read_back(intent, order.refunds)
+    found = evidence.read_back(intent, order)
     if isinstance(found, evidence.Different):
         shown = money.shown(found.refund.amount_minor, order.currency)
         raise invalid(
@@ -177,8 +177,19 @@ def _must_be_absent(intent: Intent, order: Order) -> None:
         )
 
 
+def _cancelled(intent: Intent, order: Order, made: str) -> StoreRefund:
+    """A cancellation has no id: the order's own stands for it, once it is cancelled."""
+    if made != order.order_id:
+        raise invalid("--made", f"must be the order's id, {order.order_id}", _BACK)
+    if order.status not in evidence.CANCELLED:
+        raise invalid("--made", f"contradicts the store: the order is {order.status}", _BACK)
+    return StoreRefund(amount_minor=intent.amount_minor)
+
+
 def _named(intent: Intent, order: Order, made: str, owners: dict[str | None, str]) -> StoreRefund:
     """The store's refund that a person says this intent is, if it can be."""
+    if intent.request.cancels:
+        return _cancelled(intent, order, made)
     refund = next((r for r in order.refunds or () if r.refund_id == made), None)
     if refund is None:
         there = [r.refund_id for r in order.refunds or () if r.refund_id]

@@ -95,7 +95,7 @@ class Outbox:
             self._ledger, intent, parcel.order, parcel.history, parcel.limits
         )
         if isinstance(claim, Claimed):
-            return await sending.send(self._ledger, parcel.store, claim.intent, watch)
+            return await sending.send(self._ledger, parcel.store, claim.intent, parcel.order, watch)
         error = sending.not_claimed(claim)
         if error is not None and await self.not_sent(intent, error):
             raise error

@@ -116,6 +116,9 @@ class _Look:
                 yield finding
 
     async def _recent(self) -> list[str]:
+        if not self._store.capabilities.refunds:
+            # Its orders show no refunds, so nothing could be found in them.
+            return []
         most = min(RECENT_ORDERS, self._store.capabilities.page_limit)
         page = await self._store.list_orders(Query(), limit=most, cursor=None)
         return [order.order_id for order in page.orders if _may_have_refunds(order)]
@@ -217,7 +220,7 @@ class _Look:
         return await self._ledger.run(work)
 
     async def _still_there(self, order: Order, intent: Intent) -> list[Finding]:
-        found = evidence.read_back(intent, order.refunds)
+        found = evidence.read_back(intent, order)
         if isinstance(found, evidence.Made) and not found.duplicates:
             return []
         refund_id = intent.refund_id

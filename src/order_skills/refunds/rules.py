@@ -5,12 +5,12 @@ lifted by an approval. What needs a person is listed with its reason beside them
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from order_skills.errors import Code
 from order_skills.orders import Order
-from order_skills.refunds import amounts
-from order_skills.refunds.case import Blocker, Case
+from order_skills.refunds import amounts, cancellation, person, whole_lines
+from order_skills.refunds.case import Blocker, Case, Policy
 from order_skills.refunds.intents import (
     ACTIVE,
     COUNTED,
@@ -25,21 +25,6 @@ from order_skills.stores.base import Capabilities
 # A reworded request is measured against these. One that a person denied is among them, or an
 # agent could ask again in other words.
 _DUPLICATES = COUNTED | {State.PREPARED, State.DENIED}
-
-
-@dataclass(frozen=True)
-class Policy:
-    """The owner's rules, as they hold for one store now.
-
-    `above_minor` is None for "always a person", else the sum of one order's refunds above which
-    a person must approve; `never` switches the person off, except where one is always needed.
-    """
-
-    never: bool = False
-    above_minor: int | None = None
-    limits: Limits = field(default_factory=Limits)
-    read_only: bool = False
-    frozen: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,17 +63,28 @@ def decide(
         strangers: markers of ours on the order's refunds that this ledger does not know.
         itself: the refund_id under decision, when it stands in the history already.
     """
-    case = Case(order, request, [i for i in history if i.refund_id != itself])
+    undone = amounts.undone(order.refunds)
+    others = [i for i in history if i.refund_id != itself and i.store_refund_id not in undone]
+    case = Case(order, request, others)
     _mode(case, policy)
-    _order_state(case, capabilities, strangers)
-    remaining = amounts.remaining_minor(order, case.history)
-    amount = amounts.amount_minor(case, remaining)
+    remaining: int | None = None
+    amount: int | None
+    if request.cancels:
+        amount = request.amount_minor or 0
+        cancellation.check(case, capabilities)
+    else:
+        _order_state(case, capabilities, strangers)
+        remaining = amounts.remaining_minor(order, case.history)
+        amount = amounts.amount_minor(case, remaining)
+        if capabilities.refunds_lines:
+            whole_lines.check(case, capabilities)
+        if amount is not None:
+            amounts.fits(case, amount, remaining)
     if amount is not None:
-        amounts.fits(case, amount, remaining)
         _duplicates(case, amount, next((i for i in history if i.refund_id == itself), None))
         _limits(case, amount, policy.limits, spent)
     _in_progress(case)
-    _person(case, policy, amount)
+    person.needed(case, policy, amount, capabilities)
     return Decision(
         currency=order.currency,
         amount_minor=amount,
@@ -196,14 +192,24 @@ def _duplicates(case: Case, amount: int, itself: Intent | None) -> None:
             continue
         case.block(
             Code.POSSIBLE_DUPLICATE,
-            f"a refund of {case.shown(amount)} on order {case.order.order_id} exists already: "
+            f"a {'cancellation with a ' * case.request.cancels}refund of {case.shown(amount)} on "
+            f"order {case.order.order_id} exists already: "
             f"{intent.refund_id} ({intent.outcome})",
             "tell who asked that a person refused it; do not ask again in other words"
             if intent.state is State.DENIED
-            else f'get_refund(refund_id="{intent.refund_id}"); only if the person wants a second '
-            f'one, refund_order with repeat_of="{intent.refund_id}"',
+            else _instead(case, intent),
         )
         return
+
+
+def _instead(case: Case, first: Intent) -> str:
+    look = f'get_refund(refund_id="{first.refund_id}")'
+    if case.request.cancels:
+        return f"{look} says how it stands"
+    return (
+        f"{look}; only if the person wants a second one, "
+        f'refund_order with repeat_of="{first.refund_id}"'
+    )
 
 
 def _came_later(intent: Intent, itself: Intent) -> bool:
@@ -253,40 +259,3 @@ def _in_progress(case: Case) -> None:
                 f'get_refund(refund_id="{intent.refund_id}") until it is settled',
             )
             return
-
-
-def _person(case: Case, policy: Policy, amount: int | None) -> None:
-    order, request = case.order, case.request
-    known = {i.store_refund_id for i in case.history} - {None}
-    marked = amounts.markers(order.refunds)
-    ours = {id(r) for found in marked.values() for r in found}
-    elsewhere = [r for r in order.refunds or () if r.refund_id not in known and id(r) not in ours]
-    together = (amounts.refunded_minor(order, case.history) or 0) + (amount or 0)
-    if policy.above_minor is not None:
-        if together > policy.above_minor:
-            case.person.append(
-                f"refunds of this order come to {case.shown(together)}, above the owner's "
-                f"{case.shown(policy.above_minor)}"
-            )
-    elif not policy.never:
-        case.person.append("the owner lets a person approve every refund")
-    if request.repeat_of is not None:
-        case.person.append(f"it repeats {request.repeat_of}")
-    if any(refund.amount_minor == amount for refund in elsewhere):
-        case.person.append("a refund of the same amount was made elsewhere")
-    if any(intent.state is State.NOT_APPLIED for intent in case.history):
-        case.person.append("an earlier refund of this order had to be settled by a person")
-    if request.item_ids is not None:
-        unlaid = [i for i in case.history if i.state in COUNTED and i.request.item_ids is None]
-        if elsewhere or unlaid:
-            case.person.append("an earlier refund cannot be laid to an item")
-        if not _adds_up(order):
-            case.person.append("the items do not add up to the order's total")
-
-
-def _adds_up(order: Order) -> bool:
-    totals = [item.total_minor for item in order.items or ()]
-    if any(total is None for total in totals):
-        return False
-    whole = order.total_minor if order.subtotal_minor is None else order.subtotal_minor
-    return sum(total for total in totals if total is not None) == whole == order.total_minor

@@ -12,6 +12,8 @@ use its partial indexes for them.
     refund_owner    heartbeats (PostgreSQL); on SQLite an owner is alive while it holds a file lock
 """
 
+from collections.abc import Mapping
+
 # "OSLr": says to every tool that a file is our ledger, and to us that it is nobody else's.
 APPLICATION_ID = 0x4F534C72
 
@@ -107,6 +109,15 @@ _TABLES_1 = (
     "CREATE INDEX refund_event_by_refund ON refund_event (refund_id, event_id)",
 )
 
+# A cancellation is an intent, too; what was written before is of refunds alone.
+_TABLES_2 = (
+    "ALTER TABLE refund_intent ADD COLUMN cancels {whole} NOT NULL DEFAULT 0"
+    " CHECK (cancels IN (0, 1))",
+    "ALTER TABLE refund_intent ADD COLUMN notify_customer {whole}"
+    " CHECK (notify_customer IN (0, 1))",
+    "ALTER TABLE refund_intent ADD COLUMN order_status TEXT",
+)
+
 _SQLITE_TRIGGERS_1 = tuple(
     f"CREATE TRIGGER {name} BEFORE {deed} BEGIN SELECT RAISE(ABORT, '{words}'); END"
     for name, deed, words in (
@@ -129,8 +140,20 @@ _POSTGRES_TRIGGERS_1 = (
 )
 
 
-def _in_words(statements: tuple[str, ...], *, serial: str, whole: str, real: str) -> list[str]:
-    words = {"{serial}": serial, "{whole}": whole, "{real}": real}
+_SQLITE_WORDS = {
+    # AUTOINCREMENT, because an event's number must never be given twice.
+    "{serial}": "INTEGER PRIMARY KEY AUTOINCREMENT",
+    "{whole}": "INTEGER",
+    "{real}": "REAL",
+}
+_POSTGRES_WORDS = {
+    "{serial}": "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+    "{whole}": "BIGINT",
+    "{real}": "DOUBLE PRECISION",
+}
+
+
+def _in_words(statements: tuple[str, ...], words: Mapping[str, str]) -> list[str]:
     written = []
     for statement in statements:
         for name, word in words.items():
@@ -139,26 +162,14 @@ def _in_words(statements: tuple[str, ...], *, serial: str, whole: str, real: str
     return written
 
 
-# AUTOINCREMENT, because an event's number must never be given twice.
 SQLITE_MIGRATIONS: tuple[tuple[str, ...], ...] = (
-    (
-        *_in_words(
-            _TABLES_1, serial="INTEGER PRIMARY KEY AUTOINCREMENT", whole="INTEGER", real="REAL"
-        ),
-        *_SQLITE_TRIGGERS_1,
-    ),
+    (*_in_words(_TABLES_1, _SQLITE_WORDS), *_SQLITE_TRIGGERS_1),
+    tuple(_in_words(_TABLES_2, _SQLITE_WORDS)),
 )
 
 POSTGRES_MIGRATIONS: tuple[tuple[str, ...], ...] = (
-    (
-        *_in_words(
-            _TABLES_1,
-            serial="BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
-            whole="BIGINT",
-            real="DOUBLE PRECISION",
-        ),
-        *_POSTGRES_TRIGGERS_1,
-    ),
+    (*_in_words(_TABLES_1, _POSTGRES_WORDS), *_POSTGRES_TRIGGERS_1),
+    tuple(_in_words(_TABLES_2, _POSTGRES_WORDS)),
 )
 
 # What must exist in PostgreSQL for the promises to hold; SQLite compares every word instead.

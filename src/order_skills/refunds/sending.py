@@ -141,7 +141,9 @@ def stopped() -> Refusal:
     )
 
 
-async def send(ledger: AsyncLedger, store: Store, intent: Intent, since_claim: Stopwatch) -> Intent:
+async def send(
+    ledger: AsyncLedger, store: Store, intent: Intent, order: Order, since_claim: Stopwatch
+) -> Intent:
     """POST a claimed intent and write down what came of it. Must not be cancelled.
 
     Returns the intent as it stands. A ledger that fails now leaves it SENDING, which the next
@@ -161,14 +163,29 @@ async def send(ledger: AsyncLedger, store: Store, intent: Intent, since_claim: S
         late = Change("desk", "this process was stopped before it could send", code="NOT_STARTED")
         return await _record(ledger, intent, Verdict(State.NOT_SENT, late))
     try:
-        sent = await store.refund(
-            intent.request.order_id, intent.amount_minor, f"{intent.request.reason} {intent.marker}"
-        )
+        verdict = _confirmed(intent, await _post(store, intent, order))
     except StoreError as error:
         verdict = _refused(error)
-    else:
-        verdict = _confirmed(intent, evidence.answered(intent, sent.refunds))
+    except Refusal as error:
+        # The adapter saw that it may not be, and sent nothing.
+        unsent = Change("desk", error.message, code=str(error.code))
+        verdict = Verdict(State.NOT_SENT, unsent)
     return await _record(ledger, intent, verdict)
+
+
+async def _post(store: Store, intent: Intent, order: Order) -> evidence.Evidence:
+    """The one request that moves money, and what its answer says."""
+    request = intent.request
+    reason = f"{request.reason} {intent.marker}"
+    if request.cancels:
+        refund = intent.amount_minor or None
+        after = await store.cancel(order, reason, refund, request.notify_customer)
+        return evidence.answered_cancelled(intent, after)
+    item_id = None
+    if store.capabilities.refunds_lines and request.item_ids:
+        item_id = request.item_ids[0]
+    sent = await store.refund(request.order_id, intent.amount_minor, reason, item_id)
+    return evidence.answered(intent, sent.refunds)
 
 
 def _refused(error: StoreError) -> Verdict:
@@ -209,6 +226,7 @@ def made(found: evidence.Made, who: str, source: str, *, late: bool = False) -> 
         f"confirmed by {source}",
         store_refund_id=found.refund.refund_id,
         processor_id=found.refund.processor_id,
+        settlement=found.refund.status,
         alarm=alarm,
         evidence={"source": source, "amount_minor": found.refund.amount_minor},
     )

@@ -83,7 +83,7 @@ async def conclude(
     Raises:
         Refusal: LEDGER_UNAVAILABLE.
     """
-    found = evidence.read_back(intent, order.refunds)
+    found = evidence.read_back(intent, order)
 
     doubted_no = (
         intent.state is State.UNKNOWN
@@ -125,6 +125,8 @@ def _verdict(
         return sending.Verdict(State.NEEDS_HUMAN, sending.different(found, who))
     if schedule.is_quiet(intent, now):
         why = "reading back shows no refund of ours; a person has to look at the store"
+        if intent.request.cancels and isinstance(found, evidence.Unclear):
+            why = "the order is cancelled, but the store does not show what it gave back"
         return sending.Verdict(State.NEEDS_HUMAN, Change(who, why))
     return None
 
@@ -149,7 +151,7 @@ async def look_again(ledger: AsyncLedger, store: Store, intent: Intent) -> Order
         AgentError: the store could not be read, or the ledger not be used.
     """
     order = await store.get_order(intent.request.order_id)
-    found = evidence.read_back(intent, order.refunds)
+    found = evidence.read_back(intent, order)
     change = None
     if isinstance(found, evidence.Made) and found.duplicates:
         change = sending.made(found, "desk", "reading back")
@@ -158,6 +160,26 @@ async def look_again(ledger: AsyncLedger, store: Store, intent: Intent) -> Order
     if change is not None:
         kept = change
         await ledger.run(lambda books: books.warn(intent.refund_id, kept))
+    return order
+
+
+async def update_settlement(ledger: AsyncLedger, store: Store, intent: Intent) -> Order:
+    """Read the order, and keep what the store says of the money of a refund that it accepted.
+
+    Raises:
+        AgentError: the store could not be read, or the ledger not be used.
+    """
+    order = await store.get_order(intent.request.order_id)
+    found = evidence.read_back(intent, order)
+    if isinstance(found, evidence.Made) and found.refund.status not in (None, intent.settlement):
+        said = found.refund.status
+        change = Change(
+            "settling",
+            f"the store says of the money: {said}",
+            settlement=said,
+            evidence={"settlement": said},
+        )
+        await ledger.run(lambda books: books.warn(intent.refund_id, change))
     return order
 
 

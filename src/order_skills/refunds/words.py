@@ -1,73 +1,111 @@
 """PURE: a refund in words, the same for an agent and for the owner's terminal."""
 
 from order_skills import money
+from order_skills.refunds.amounts import UNDONE
 from order_skills.refunds.intents import Intent
+
+
+def deed(intent: Intent) -> str:
+    """What was asked for, as the middle of a sentence: `refund of 25.00 USD of order ord_1`."""
+    amount = money.shown(intent.amount_minor, intent.currency)
+    order = intent.request.order_id
+    if not intent.request.cancels:
+        return f"refund of {amount} of order {order}"
+    if not intent.amount_minor:
+        return f"cancellation of order {order}, which refunds nothing,"
+    return f"cancellation of order {order} with a refund of {amount}"
 
 
 def words(intent: Intent) -> tuple[str, str]:
     """One sentence a person can be told, and what an agent does now."""
-    amount = money.shown(intent.amount_minor, intent.currency)
-    order = intent.request.order_id
-    ask = f'get_refund(refund_id="{intent.refund_id}")'
+    what, order, refund_id = deed(intent), intent.request.order_id, intent.refund_id
+    ask = f'get_refund(refund_id="{refund_id}")'
+    again = "cancel_order" if intent.request.cancels else "refund_order"
     match intent.outcome:
         case "refunded":
-            return (
-                f"The store accepted the refund of {amount} of order {order}; "
-                "banks take 1-5 business days to show it",
-                "tell the customer; do not refund this again",
-            )
+            return _accepted(intent, ask)
         case "awaiting_approval" if intent.approved_at is not None:
             return (
-                f"The refund of {amount} of order {order} is approved and about to be sent; "
-                "nothing was sent yet",
+                f"The {what} is approved and about to be sent; nothing was sent yet",
                 f"{ask} in a minute",
             )
         case "awaiting_approval":
             return (
-                f"A refund of {amount} of order {order} waits for a person's approval; "
-                "nothing was sent",
+                f"A {what} waits for a person's approval; nothing was sent",
                 "ask the owner to approve it: they run "
-                f"`order-skills refunds approve {intent.refund_id}` in a terminal. You cannot "
+                f"`order-skills refunds approve {refund_id}` in a terminal. You cannot "
                 f"approve it yourself; {ask} says how it stands",
             )
         case "denied":
             return (
-                f"A person refused the refund of {amount} of order {order}; nothing was sent",
+                f"A person refused the {what}; nothing was sent",
                 "tell who asked; do not ask again in other words",
             )
         case "expired":
             late = "approved" if intent.approved_at is None else "sent"
             return (
-                f"Nobody {late} the refund of {amount} of order {order} in time; nothing was sent",
-                "make the same refund_order call again if it is still wanted",
+                f"Nobody {late} the {what} in time; nothing was sent",
+                f"make the same {again} call again if it is still wanted",
             )
         case "not_sent":
             return (
-                f"The refund of {amount} of order {order} was not sent: {intent.why}",
-                "make the same refund_order call again if it is still wanted",
+                f"The {what} was not sent: {intent.why}",
+                f"make the same {again} call again if it is still wanted",
             )
         case "in_progress":
-            return f"The refund of {amount} of order {order} is being sent", f"{ask} in a minute"
+            return f"The {what} is being sent", f"{ask} in a minute"
         case "rejected":
             return (
-                f"the refund of {amount} of order {order} was not made: {intent.why}",
+                f"the {what} was not made: {intent.why}",
                 f'get_order(order_id="{order}") shows what the store says now',
             )
         case "unknown":
             return (
-                f"The refund of {amount} of order {order} was sent, but the store's answer was "
-                "lost; it may have been made",
+                f"The {what} was sent, but the store's answer was lost; it may have been made",
                 f"do not refund again; {ask} in a minute says how it ended",
             )
         case "needs_person":
             return (
-                f"Whether the refund of {amount} of order {order} was made cannot be told by "
-                "reading the store",
+                f"Whether the {what} was made cannot be told by reading the store",
                 "do not refund again; ask the owner to look in the store and run "
-                f"`order-skills refunds resolve {intent.refund_id}`",
+                f"`order-skills refunds resolve {refund_id}`",
             )
+    return f"The owner found that the {what} was never made", _after_not_made(intent)
+
+
+def _accepted(intent: Intent, ask: str) -> tuple[str, str]:
+    amount = money.shown(intent.amount_minor, intent.currency)
+    order, said = intent.request.order_id, intent.settlement
+    if intent.request.cancels and not intent.amount_minor:
+        return f"Order {order} is cancelled; nothing was refunded", "tell the customer"
+    if intent.request.cancels:
+        return (
+            f"Order {order} is cancelled, and the store took the refund of {amount}; it does not "
+            "show how far that is",
+            "tell the customer; do not refund this again",
+        )
+    accepted = f"The store accepted the refund of {amount} of order {order}"
+    if said in UNDONE:
+        return (
+            f"{accepted}, but reports it as {said}: the money did not go back",
+            "tell the owner; if it is still wanted, refund_order with "
+            f'repeat_of="{intent.refund_id}"; a person must approve it',
+        )
+    if said is not None and said != "completed":
+        return (
+            f"{accepted} and says that it is {said}: the money is not back yet",
+            f"tell the customer that it is on its way; {ask} says how far it is",
+        )
     return (
-        f"The owner found that the refund of {amount} of order {order} was never made",
+        f"{accepted}; banks take 1-5 business days to show it",
+        "tell the customer; do not refund this again",
+    )
+
+
+def _after_not_made(intent: Intent) -> str:
+    if intent.request.cancels:
+        return "if it is still wanted, cancel_order with another reason; a person must approve it"
+    return (
         f'if it is still wanted, refund_order with repeat_of="{intent.refund_id}"; '
-        "a person must approve it",
+        "a person must approve it"
     )

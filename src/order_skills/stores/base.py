@@ -28,7 +28,8 @@ class Capabilities:
     look like "no orders"; `page_limit` is how many orders one request can ask for.
     `refund_forms` are the ways a refund can be asked for: by `amount`, by `items`, in `full`;
     `marker` says that the reason is sent and shown again, and with it our marker.
-    `transitions` are the order words that may follow each.
+    `transitions` are the order words that may follow each; `cancellable` those from which an
+    order can be cancelled, with a refund or without.
     `refundable_payment` are the payment words on which it takes a refund where it reports
     one; `refundable_status` are its own order words on which it does where it does not.
     """
@@ -48,10 +49,25 @@ class Capabilities:
     webhooks: bool = False
     update_status: bool = False
     transitions: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    cancel: bool = False
+    cancellable: frozenset[str] = frozenset()
     imports: bool = False
     links: bool = False
     records: bool = False
+
+    @property
+    def cancel(self) -> bool:
+        """Whether an order can be cancelled."""
+        return bool(self.cancellable)
+
+    @property
+    def moves_money(self) -> bool:
+        """Whether anything that it can do gives money back."""
+        return self.refunds or self.cancel
+
+    @property
+    def refunds_lines(self) -> bool:
+        """Whether a refund is of one whole line or of the whole order, and of nothing between."""
+        return self.refunds and "amount" not in self.refund_forms
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ CAPABILITIES = Capabilities(
     marker=False,
     update_status=True,
     transitions=parsing.TRANSITIONS,
-    cancel=True,
+    cancellable=parsing.CANCELLABLE,
     imports=True,
     links=True,
 )

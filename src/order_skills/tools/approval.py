@@ -20,7 +20,7 @@ from mcp.types import (
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from order_skills.errors import StoreError
-from order_skills.refunds.description import lines, what_to_type
+from order_skills.refunds.description import lines, question, what_to_type
 from order_skills.refunds.desk import Handled
 from order_skills.tools.declare import AskHost, ToolCall
 
@@ -88,7 +88,7 @@ async def _form(call: ToolCall, handled: Handled) -> dict[str, Any]:
     return {
         "message": "\n".join(
             [
-                "Refund this? The money goes back to the customer; it cannot be undone.",
+                question(handled.intent),
                 *facts,
                 f"To approve, type the amount as shown: {typed}",
             ]

@@ -4,10 +4,13 @@ from typing import Any
 
 from order_skills.settings import Settings
 from order_skills.stores.base import Store
+from order_skills.tools.cancelling import CANCEL_ORDER
+from order_skills.tools.changes import IMPORT_ORDER, LINK_ORDER, UPDATE_ORDER_STATUS
 from order_skills.tools.declare import Effect, ToolSpec
 from order_skills.tools.downloads import GET_RECEIPT, RESEND_DOWNLOAD
 from order_skills.tools.reading import GET_ORDER, LIST_ORDERS
 from order_skills.tools.refunds import CHECK_REFUND, GET_REFUND, REFUND_ORDER
+from order_skills.tools.sales import RECORD_ORDER
 from order_skills.tools.support import ORDER_REPORT, WRONG_SIZE_PLAYBOOK
 
 CATALOGUE: tuple[ToolSpec[Any], ...] = (
@@ -15,11 +18,16 @@ CATALOGUE: tuple[ToolSpec[Any], ...] = (
     GET_ORDER,
     CHECK_REFUND,
     REFUND_ORDER,
+    CANCEL_ORDER,
     GET_REFUND,
     RESEND_DOWNLOAD,
     WRONG_SIZE_PLAYBOOK,
     GET_RECEIPT,
     ORDER_REPORT,
+    UPDATE_ORDER_STATUS,
+    IMPORT_ORDER,
+    LINK_ORDER,
+    RECORD_ORDER,
 )
 
 

@@ -6,7 +6,7 @@ from order_skills.refunds.amounts import remaining_minor
 from order_skills.refunds.desk import Handled
 from order_skills.refunds.intents import Outcome, State
 from order_skills.refunds.words import words
-from order_skills.tools.declare import ErrorAnswer, ToolCall
+from order_skills.tools.declare import ErrorAnswer
 
 
 class RefundAnswer(Answer):
@@ -28,15 +28,33 @@ class RefundAnswer(Answer):
     next: str
 
 
-def answer(call: ToolCall, handled: Handled) -> RefundAnswer:
+def answer(handled: Handled) -> RefundAnswer:
     """The refund in the agent's words.
 
     Raises:
         ErrorAnswer: it was rejected, which is an error that still carries the refund.
     """
+    found = in_words(handled)
+    if (error := rejected(handled)) is not None:
+        raise ErrorAnswer(error, found)
+    return found
+
+
+def rejected(handled: Handled) -> StoreError | None:
+    """The error for a refund that the store refused; None for any other."""
+    intent = handled.intent
+    if intent.state is not State.REJECTED:
+        return None
+    message, next_step = words(intent)
+    code = next((c for c in Code if c == intent.code), Code.STORE_REJECTED)
+    return StoreError(code, message, next_step)
+
+
+def in_words(handled: Handled) -> RefundAnswer:
+    """The refund as it stands, whatever became of it."""
     intent = handled.intent
     message, next_step = words(intent)
-    found = RefundAnswer(
+    return RefundAnswer(
         refund_id=intent.refund_id,
         outcome=intent.outcome,
         order_id=intent.request.order_id,
@@ -52,10 +70,6 @@ def answer(call: ToolCall, handled: Handled) -> RefundAnswer:
         message=message,
         next=next_step,
     )
-    if intent.state is State.REJECTED:
-        code = next((c for c in Code if c == intent.code), Code.STORE_REJECTED)
-        raise ErrorAnswer(StoreError(code, message, next_step), found)
-    return found
 
 
 def _remaining(handled: Handled) -> int | None:

@@ -90,7 +90,7 @@ async def check_refund(call: ToolCall, given: CheckRefundArguments) -> CheckRefu
     _check_quantity(CheckRefundArguments, "check_refund", given.item_ids, given.quantity)
     order = await call.store.get_order(given.order_id)
     request = Request(
-        order_id=given.order_id,
+        order_id=order.order_id,
         reason="check",
         amount_minor=given.amount_minor,
         item_ids=None if given.item_ids is None else tuple(given.item_ids),
@@ -156,17 +156,20 @@ def _earlier(order: Order, history: tuple[Intent, ...]) -> list[EarlierRefund]:
     ]
 
 
+Reason = Annotated[
+    str,
+    # In this order: what is too long is refused, not cut.
+    StringConstraints(min_length=1, max_length=REASON_CAP),
+    AfterValidator(_plain_reason),
+    Field(description="For the owner and the store"),
+]
+
+
 class RefundOrderArguments(Arguments):
     """What refund_order takes."""
 
     order_id: OrderId
-    reason: Annotated[
-        str,
-        # In this order: what is too long is refused, not cut.
-        StringConstraints(min_length=1, max_length=REASON_CAP),
-        AfterValidator(_plain_reason),
-        Field(description="For the owner and the store"),
-    ]
+    reason: Reason
     amount_minor: AmountMinor | None = None
     item_ids: ItemIds | None = None
     full: Annotated[Yes | None, Field(description="All that is left")] = None
@@ -197,7 +200,7 @@ async def refund_order(call: ToolCall, given: RefundOrderArguments) -> RefundAns
     handled = await call.workspace.desk.refund(call.store, request)
     if handled.intent.state is State.PREPARED:
         handled = await approval.ask_in_host(call, handled)
-    return answer(call, handled)
+    return answer(handled)
 
 
 def _check_quantity(
@@ -218,7 +221,7 @@ class GetRefundArguments(Arguments):
 
 async def get_refund(call: ToolCall, given: GetRefundArguments) -> RefundAnswer:
     """A refund by its id, brought up to date."""
-    return answer(call, await call.workspace.desk.get(given.refund_id, call.store))
+    return answer(await call.workspace.desk.get(given.refund_id, call.store))
 
 
 CHECK_REFUND = ToolSpec(
@@ -254,12 +257,12 @@ GET_REFUND = ToolSpec(
     name="get_refund",
     title="Get a refund",
     description=(
-        "Say how a refund made here stands now, by the refund_id that refund_order gave. "
-        "check_refund lists all refunds of an order."
+        "Say how a refund or cancellation made here stands now, by the refund_id that the call "
+        "gave. check_refund lists all refunds of an order."
     ),
     effect=Effect.READS,
     arguments=GetRefundArguments,
     answer=RefundAnswer,
     run=get_refund,
-    needs=lambda store: store.refunds,
+    needs=lambda store: store.moves_money,
 )
