@@ -8,6 +8,7 @@ A call is to `refund`, to `refund and approve`, to `settle`, or to `line up` wit
 A crash is SIGKILL to itself: nothing of Python, of the loop or of SQLite gets to clean up.
 
     {"at": "ledger", "when": "before" | "after", "call": method, "nth": 1}
+        with "deed": "sleep" it is stopped instead, as a laptop's lid does, until it is woken
     {"at": "statement", "nth": n}              before the n-th statement of SQL
     {"at": "wire", "event": …, "method": "POST"}   an event of the HTTP library's trace
 """
@@ -42,6 +43,11 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
     # The signal is delivered before the call returns to Python code that matters; be sure of it.
     signal.pause()
+
+
+def fall_asleep() -> None:
+    """Stop until somebody sends SIGCONT: every thread, every timer."""
+    os.kill(os.getpid(), signal.SIGSTOP)
 
 
 def run(told: Told) -> list[dict[str, Any]]:
@@ -114,6 +120,11 @@ def _line_up(fifo: str) -> None:
 
 def _opened(told: Told) -> Ledger:
     crash = told.get("crash") or {"at": None}
+    ledger = _plain(told, crash)
+    return troubled(ledger, _Dying(crash)) if crash["at"] == "ledger" else ledger
+
+
+def _plain(told: Told, crash: Told) -> Ledger:
     if told["ledger"].startswith("postgresql://"):
         from order_skills.refunds.postgres import PostgresLedger
 
@@ -124,10 +135,7 @@ def _opened(told: Told) -> Ledger:
     if crash["at"] == "statement":
         connect = _dying_at(crash["nth"])
     later = told.get("clock", 0.0)
-    ledger: Ledger = SqliteLedger(
-        Path(told["ledger"]), clock=lambda: time.time() + later, connect=connect
-    )
-    return troubled(ledger, _Dying(crash)) if crash["at"] == "ledger" else ledger
+    return SqliteLedger(Path(told["ledger"]), clock=lambda: time.time() + later, connect=connect)
 
 
 class _Dying:
@@ -136,12 +144,13 @@ class _Dying:
     def __init__(self, crash: Told) -> None:
         self._at = (crash["when"], crash["call"])
         self._left = crash.get("nth", 1)
+        self._deed = fall_asleep if crash.get("deed") == "sleep" else die
 
     def __call__(self, when: str, name: str) -> None:
         if (when, name) == self._at:
             self._left -= 1
             if self._left == 0:
-                die()
+                self._deed()
 
 
 def _dying_at(number: int) -> Callable[..., sqlite3.Connection]:
