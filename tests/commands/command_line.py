@@ -20,8 +20,11 @@ from order_skills.sandbox.http_server import running
 SOURCE = Path(__file__).parents[2] / "src"
 # No command takes longer, unless it hangs.
 HANGS_AFTER_SECONDS = 60
+# How long a person waits before pressing Ctrl-C again.
+PRESSED_AGAIN_SECONDS = 5.0
 
 KEY_QUESTION = "Clawver key (not shown while you type): "
+PLATFORM_QUESTION = "Platform: "
 HOST_QUESTION = "> "
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -45,8 +48,8 @@ def address_of_nobody() -> Iterator[str]:
 class StoreServer:
     """The embedded store on a socket, in a thread of its own."""
 
-    def __init__(self) -> None:
-        self.box = Sandbox()
+    def __init__(self, platform: str = "clawver") -> None:
+        self.box = Sandbox(platform)
         self.key = self.box.api_key
         self.url = ""
         self._started = threading.Event()
@@ -82,6 +85,7 @@ class Terminal:
         self._environ = environ
         self._arguments = arguments
         self._before = ""
+        self._interrupting = False
         self.shown = ""
 
     def __enter__(self) -> Self:
@@ -117,6 +121,7 @@ class Terminal:
     def interrupt(self, question: str) -> None:
         """Wait until the question is asked, and interrupt as Ctrl-C does."""
         self._read_until(lambda: question in self.shown)
+        self._interrupting = True
         self._process.send_signal(signal.SIGINT)
 
     def end(self) -> tuple[int, str, str]:
@@ -130,8 +135,13 @@ class Terminal:
     def _read_until(self, done: Callable[[], bool]) -> None:
         deadline = time.monotonic() + HANGS_AFTER_SECONDS
         while not done():
-            ready, _, _ = select.select([self._person], [], [], deadline - time.monotonic())
-            assert ready, f"nothing more after: {self.shown}"
+            ready, _, _ = select.select([self._person], [], [], PRESSED_AGAIN_SECONDS)
+            assert ready or time.monotonic() < deadline, f"nothing more after: {self.shown}"
+            if not ready:
+                if self._interrupting and self._process.poll() is None:
+                    # A signal just before Python begins to read waits for the read to end.
+                    self._process.send_signal(signal.SIGINT)
+                continue
             try:
                 piece = os.read(self._person, 4_096)
             except OSError:
@@ -143,6 +153,13 @@ class Terminal:
 
 
 def at_terminal(home: Path, store: StoreServer, *arguments: str, **variables: str) -> Terminal:
-    """A terminal in which `init` runs, for the store that is there."""
-    environ = environment(home, ORDER_SKILLS_CLAWVER_URL=store.url, **variables)
-    return Terminal(environ, "init", *arguments)
+    """A terminal in which `init` runs, for the store that is there and whose platform is known."""
+    return init_at_terminal(home, store, "--platform", store.box.platform, *arguments, **variables)
+
+
+def init_at_terminal(
+    home: Path, store: StoreServer, *arguments: str, **variables: str
+) -> Terminal:
+    """A terminal in which `init` runs with these arguments alone."""
+    address = {f"ORDER_SKILLS_{store.box.platform.upper()}_URL": store.url}
+    return Terminal(environment(home, **address, **variables), "init", *arguments)

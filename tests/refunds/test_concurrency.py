@@ -10,7 +10,8 @@ import pytest
 
 from order_skills.errors import AgentError, Code
 from order_skills.orders import Order
-from order_skills.refunds.desk import Desk, Handled
+from order_skills.refunds.desk import Desk
+from order_skills.refunds.handled import Handled
 from order_skills.refunds.intents import Limits, Request, State
 from order_skills.sandbox import Sandbox
 from order_skills.stores.base import SentRefund, Store

@@ -11,7 +11,8 @@ import pytest
 
 from order_skills.errors import AgentError, Code, Refusal, StoreError
 from order_skills.orders import Order
-from order_skills.refunds.desk import Desk, Handled
+from order_skills.refunds.desk import Desk
+from order_skills.refunds.handled import Handled
 from order_skills.refunds.intents import Intent, State
 from order_skills.refunds.ledger import Change, Ledger
 from order_skills.sandbox import Sandbox

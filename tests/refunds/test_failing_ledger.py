@@ -9,7 +9,7 @@ import pytest
 
 from order_skills.errors import AgentError, Code
 from order_skills.orders import Order
-from order_skills.refunds.desk import Handled
+from order_skills.refunds.handled import Handled
 from order_skills.refunds.intents import State
 from order_skills.refunds.ledger import Ledger, LedgerError
 from order_skills.stores.base import SentRefund, Store

@@ -141,6 +141,25 @@ async def test_a_request_that_waited_can_be_approved_by_the_next_form(door: Door
         assert opened.posts == 1
 
 
+async def test_nobody_is_asked_about_a_request_whose_order_changed_since(
+    door: Doors, box: Sandbox
+) -> None:
+    async with door() as opened:
+        waits = await opened.answer("refund_order", **REFUND)
+    box.shop.refund("ord_1003", 100, "by hand", box.now(), allowed=lambda _: True)
+    person = Person()
+    async with door(person=person) as opened:
+        text = await opened.error("refund_order", **REFUND)
+        assert text.startswith("NOT_REFUNDABLE: order ord_1003 changed since")
+        assert person.forms == []
+        looked = await opened.answer("get_refund", refund_id=waits["refund_id"])
+        assert looked["outcome"] == "not_sent"
+        # The same call starts anew, on the order as it is now.
+        again = await opened.answer("refund_order", **REFUND)
+        assert again["refund_id"] != waits["refund_id"]
+        assert again["outcome"] == "refunded"
+
+
 async def test_a_host_without_forms_leaves_it_waiting(door: Doors) -> None:
     async with door(person=None) as opened:
         refund = await opened.answer("refund_order", **REFUND)

@@ -7,7 +7,6 @@ none. Both claim it in the ledger, so it is sent once, whoever is quicker.
 import asyncio
 from collections.abc import Sequence
 
-from order_skills import money
 from order_skills.commands import refunds_books, terminal
 from order_skills.orders import Order
 from order_skills.refunds import description, operating, sending
@@ -74,7 +73,8 @@ async def _question(
         )
         if found.store is None or _why_not(intent) is not None:
             return intent, None, history
-        return intent, await found.store.get_order(order_id), history
+        # Nobody is asked about what could not be sent any more.
+        return intent, await found.desk.as_asked(intent), history
 
 
 def _why_not(intent: Intent) -> str | None:
@@ -87,10 +87,6 @@ def _show(intent: Intent, order: Order | None, history: Sequence[Intent]) -> Non
     facts = description.lines(intent, order, history)
     if order is None:
         facts.append(("Order's details", "not here: its sandbox is in the server that runs it"))
-    elif order.refunded_minor is not None and order.refunded_minor != intent.refunded_before_minor:
-        then = money.shown(intent.refunded_before_minor, order.currency)
-        now = money.shown(order.refunded_minor, order.currency)
-        facts.append(("Changed since", f"{then} refunded then, {now} now; it will not be sent"))
     width = max(len(label) for label, _ in facts)
     lines = [f"  {label:<{width}}  {value}" for label, value in facts]
     terminal.ask_about([description.question(intent), *lines])

@@ -27,6 +27,19 @@ if TYPE_CHECKING:
     from order_skills.settings import Settings
 
 
+# What the order itself says, and will go on saying: the same call may start anew then.
+FOR_GOOD = frozenset(
+    {
+        Code.EXCEEDS_REMAINING,
+        Code.ITEM_NOT_FOUND,
+        Code.NOTHING_LEFT,
+        Code.NOT_PAID,
+        Code.NOT_REFUNDABLE,
+        Code.NOT_SUPPORTED,
+    }
+)
+
+
 @dataclass(frozen=True)
 class Decided:
     """A decision and the history it rests on: a claim is void if that moved on since."""

@@ -10,7 +10,7 @@ import logging
 import os
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,8 @@ from order_skills.refunds.amounts import SETTLED
 from order_skills.refunds.async_ledger import AsyncLedger, InThread, in_thread
 from order_skills.refunds.background import Background
 from order_skills.refunds.clock import Budget
-from order_skills.refunds.decisions import Decided, Decisions, first
+from order_skills.refunds.decisions import FOR_GOOD, Decided, Decisions, first
+from order_skills.refunds.handled import Handled
 from order_skills.refunds.intents import Intent, Request, State
 from order_skills.refunds.ledger import Change, Ledger
 from order_skills.refunds.outbox import Outbox, Parcel
@@ -42,20 +43,6 @@ ANSWER_SECONDS = 48.0
 DRAIN_SECONDS = 35.0
 
 _WAITING = (State.PREPARED, State.UNKNOWN, State.NEEDS_HUMAN)
-
-
-@dataclass(frozen=True)
-class Handled:
-    """A refund as it stands after a call.
-
-    Attributes:
-        order: as last read, where it was.
-        already_done: this call moved nothing; the outcome is an earlier call's.
-    """
-
-    intent: Intent
-    order: Order | None = None
-    already_done: bool = False
 
 
 class Desk:
@@ -172,6 +159,22 @@ class Desk:
         return await self._as_it_stands(intent, Budget(ANSWER_SECONDS))
 
     # --- approving ----------------------------------------------------------------------
+
+    async def as_asked(self, intent: Intent) -> Order:
+        """The order as it is now, if what waits could still be sent: before a person is asked.
+
+        Raises:
+            AgentError: what stands in the way; where that will not pass, it is `not_sent`.
+        """
+        store = self._stores[intent.account]
+        order = await store.get_order(intent.request.order_id)
+        try:
+            await self._decisions.unchanged(store, order, intent)
+        except Refusal as error:
+            if error.code in FOR_GOOD:
+                await self._outbox.not_sent(intent, error)
+            raise
+        return order
 
     async def approve(self, refund_id: str, by: str) -> Handled:
         """A person approved it: mark it, read the order again, and send it.

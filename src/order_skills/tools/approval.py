@@ -21,7 +21,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from order_skills.errors import StoreError
 from order_skills.refunds.description import lines, question, what_to_type
-from order_skills.refunds.desk import Handled
+from order_skills.refunds.handled import Handled
 from order_skills.tools.declare import AskHost, ToolCall
 
 BY_HOST = "host form"
@@ -78,10 +78,9 @@ def _can_ask(call: ToolCall) -> bool:
 async def _form(call: ToolCall, handled: Handled) -> dict[str, Any]:
     order = handled.order
     if order is None:
-        try:
-            order = await call.store.get_order(handled.intent.request.order_id)
-        except StoreError:
-            order = None
+        # Nobody is asked about what could not be sent any more.
+        with contextlib.suppress(StoreError):
+            order = await call.workspace.desk.as_asked(handled.intent)
     history = await call.workspace.desk.history(call.store, handled.intent.request.order_id)
     facts = [f"{label}: {value}" for label, value in lines(handled.intent, order, history)]
     typed = what_to_type(handled.intent)
