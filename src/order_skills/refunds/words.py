@@ -93,7 +93,7 @@ def _accepted(intent: Intent, ask: str) -> tuple[str, str]:
         )
     if said is not None and said != "completed":
         return (
-            f"{accepted} and says that it is {said}: the money is not back yet",
+            f"{accepted}; it calls the refund {said}, so the money is not back yet",
             f"tell the customer that it is on its way; {ask} says how far it is",
         )
     return (
