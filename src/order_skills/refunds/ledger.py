@@ -10,9 +10,12 @@ holds a transaction while it talks to a store. The unique indexes are the locks:
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from order_skills.refunds.intents import Event, Intent, Limits, Spent, State
+
+if TYPE_CHECKING:
+    from order_skills.refunds.ledger_database import Database
 
 
 class LedgerError(Exception):
@@ -83,6 +86,11 @@ class Change:
 
 class Ledger(Protocol):
     """Durable memory of intents. Raises `LedgerError` from every method."""
+
+    @property
+    def database(self) -> "Database":
+        """What lies beside the refunds in the same database goes through this."""
+        ...
 
     def now(self) -> float:
         """The ledger's clock, Unix seconds: of the database, so that replicas agree."""

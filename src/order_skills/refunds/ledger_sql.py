@@ -28,6 +28,10 @@ class SqlLedger:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    @property
+    def database(self) -> Database:
+        return self._database
+
     def now(self) -> float:
         with self._database.read() as tx:
             return tx.now()

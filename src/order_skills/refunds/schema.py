@@ -8,6 +8,7 @@ use its partial indexes for them.
     refund_intent   one row per intent; `number` is the order in which they were written down
     refund_event    one row per move, append-only by trigger
     refund_freeze   the owner's stops; the one that was not lifted is in force
+    webhook_event   one row per verified webhook; old ones are deleted
     refund_account  one row per account; PostgreSQL locks it while it reserves budget
     refund_owner    heartbeats (PostgreSQL); on SQLite an owner is alive while it holds a file lock
 """
@@ -118,6 +119,25 @@ _TABLES_2 = (
     "ALTER TABLE refund_intent ADD COLUMN order_status TEXT",
 )
 
+# Webhooks lie beside the refunds: what makes one backup makes the other.
+_TABLES_3 = (
+    """
+    CREATE TABLE webhook_event (
+        number {serial},
+        account TEXT NOT NULL,
+        store TEXT NOT NULL,
+        event_key TEXT NOT NULL,
+        type TEXT NOT NULL,
+        order_id TEXT,
+        occurred_at TEXT,
+        received_at {real} NOT NULL,
+        UNIQUE (account, event_key)
+    )
+    """,
+    "CREATE INDEX webhook_by_order ON webhook_event (account, order_id, number)",
+    "CREATE INDEX webhook_by_time ON webhook_event (received_at)",
+)
+
 _SQLITE_TRIGGERS_1 = tuple(
     f"CREATE TRIGGER {name} BEFORE {deed} BEGIN SELECT RAISE(ABORT, '{words}'); END"
     for name, deed, words in (
@@ -165,11 +185,13 @@ def _in_words(statements: tuple[str, ...], words: Mapping[str, str]) -> list[str
 SQLITE_MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (*_in_words(_TABLES_1, _SQLITE_WORDS), *_SQLITE_TRIGGERS_1),
     tuple(_in_words(_TABLES_2, _SQLITE_WORDS)),
+    tuple(_in_words(_TABLES_3, _SQLITE_WORDS)),
 )
 
 POSTGRES_MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (*_in_words(_TABLES_1, _POSTGRES_WORDS), *_POSTGRES_TRIGGERS_1),
     tuple(_in_words(_TABLES_2, _POSTGRES_WORDS)),
+    tuple(_in_words(_TABLES_3, _POSTGRES_WORDS)),
 )
 
 # What must exist in PostgreSQL for the promises to hold; SQLite compares every word instead.
