@@ -25,6 +25,7 @@ ONE_ROOM = {
     "settings": (
         "settings",
         "settings_file",
+        "settings_platforms",
         "settings_source",
         "settings_stores",
         "settings_values",
@@ -44,6 +45,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "http": {"errors"},
     "stores": {"errors", "money", "text", "orders", "http"},
     "refunds": {"errors", "money", "text", "orders", "settings", "http", "stores"},
+    "webhooks": {"errors", "text", "settings", "http", "stores", "refunds"},
     "playbooks": {"money", "orders", "answers", "refunds"},
     # What a store embedded in the process is, nobody above the workspace knows.
     "workspace": {"errors", "settings", "stores", "refunds", "sandbox"},
@@ -91,6 +93,11 @@ PURE = (
     "refunds.evidence",
     "refunds.amounts",
     "refunds.case",
+    "refunds.cancellation",
+    "refunds.person",
+    "refunds.whole_lines",
+    "refunds.description",
+    "refunds.words",
     "playbooks.daily_check",
     "playbooks.wrong_size",
 )

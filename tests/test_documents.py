@@ -73,7 +73,14 @@ def test_the_orders_page_explains_every_status_word() -> None:
 def test_the_readme_names_settings_that_exist(tmp_path: Path) -> None:
     values = {
         "CLAW_API_KEY": "claw_sk_test_readme",
+        "PAYNOW_API_KEY": "pnapi_v1_readme",
+        "PAYNOW_STORE_ID": "411486491630370816",
+        "CLOOVE_API_KEY": "clv_test_sk_readme",
+        "VESUVIOPAY_API_KEY": "sk_test_readme",
         "ORDER_SKILLS_CLAWVER_URL": "https://shop.example.com",
+        "ORDER_SKILLS_PAYNOW_URL": "https://paynow.example.com",
+        "ORDER_SKILLS_CLOOVE_URL": "https://cloove.example.com",
+        "ORDER_SKILLS_VESUVIOPAY_URL": "https://vesuviopay.example.com",
         "ORDER_SKILLS_HOME": str(tmp_path),
         "ORDER_SKILLS_LEDGER": "postgresql://ledger.example.com/orders",
         "ORDER_SKILLS_READ_ONLY": "1",

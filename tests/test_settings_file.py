@@ -183,6 +183,33 @@ def test_a_file_that_is_a_folder_or_a_broken_link_is_refused(tmp_path: Path) -> 
     assert "not a regular file" in refused(tmp_path).problem
 
 
+BROKEN = {
+    "[stores.clawver]\nkey = CANARY": ("line 2, column 7", "a text needs quotes"),
+    'log = "CANARY': ("at end of the file", "misses its closing quote"),
+    'log = "CANARY\nx = 1': ("line 1", "misses its closing quote"),
+    "log 'CANARY'": ("line 1", "must be followed by ="),
+    "[stores.CANARY\nkey = 1": ("line 1", "not closed by ]"),
+    'log = "info"\nlog = "CANARY"': ("(at ", "this setting stands there twice"),
+    "[CANARY]\n[CANARY]": ("line 2", "this table stands there twice"),
+    'log = "info" CANARY': ("line 1", "something stands behind a value"),
+    "= CANARY": ("line 1", "neither a name = value nor a [table]"),
+    "doors = ['CANARY' 'b']": ("line 1", "a list misses a comma"),
+    'home = "C:\\CANARY"': ("line 1", "a backslash must be doubled"),
+}
+
+
+@pytest.mark.parametrize(("text", "says"), BROKEN.items(), ids=range(len(BROKEN)))
+def test_a_file_that_is_no_toml_is_explained_in_words_that_quote_nothing_of_it(
+    tmp_path: Path, text: str, says: tuple[str, str]
+) -> None:
+    config = write(tmp_path / "config.toml", text)
+    error = refused(tmp_path)
+    assert error.setting == str(config)
+    for words in ("is not valid TOML", *says):
+        assert words in error.problem
+    assert "CANARY" not in error.problem
+
+
 # --- key files ----------------------------------------------------------------------------
 
 

@@ -8,12 +8,11 @@ from order_skills.errors import ConfigurationError
 from order_skills.settings import Settings, load
 
 CANARY = "CANARY0123456789"
-ALL = frozenset({"clawver", "paynow", "cloove", "vesuviopay"})
 
 
 def given(home: Path, **variables: str) -> Settings:
-    """Settings of this environment, for a version that serves every platform."""
-    return load({"ORDER_SKILLS_HOME": str(home), **variables}, served=ALL)
+    """Settings of this environment."""
+    return load({"ORDER_SKILLS_HOME": str(home), **variables})
 
 
 # --- keys ------------------------------------------------------------------------------
@@ -88,18 +87,87 @@ def test_a_key_for_a_platform_without_an_adapter_stops_the_start(
     tmp_path: Path, variable: str
 ) -> None:
     with pytest.raises(ConfigurationError, match="serves Clawver only") as caught:
-        load({"ORDER_SKILLS_HOME": str(tmp_path), variable: CANARY})
+        load({"ORDER_SKILLS_HOME": str(tmp_path), variable: CANARY}, served=frozenset({"clawver"}))
     assert caught.value.setting == variable
     assert CANARY not in str(caught.value)
 
 
-@pytest.mark.parametrize("store_id", [None, "", "abc", "１２", "../1"])
+KINDS = {
+    f"claw_sk_live_{CANARY}": "a Clawver key",
+    f"pnapi_v1_{CANARY}": "a PayNow key",
+    f"clv_live_sk_{CANARY}": "a Cloove key",
+    f"clv_live_pk_{CANARY}": "a publishable Cloove key",
+    f"clv_test_pk_{CANARY}": "a publishable Cloove key",
+    f"sk_live_{CANARY}": "a VesuvioPay or Stripe key",
+    f"sk_test_{CANARY}": "a VesuvioPay or Stripe key",
+    f"pk_live_{CANARY}": "a publishable key",
+    f"pk_test_{CANARY}": "a publishable key",
+    f"whsec_{CANARY}": "a webhook secret",
+}
+VARIABLES = {
+    "CLAW_API_KEY": ("a Clawver key", "a Clawver key begins with claw_sk_"),
+    "PAYNOW_API_KEY": ("a PayNow key", "a PayNow key begins with pnapi_"),
+    "CLOOVE_API_KEY": ("a Cloove key", "a Cloove key begins with clv_live_sk_"),
+    "VESUVIOPAY_API_KEY": ("a VesuvioPay or Stripe key", "a VesuvioPay key begins with sk_live_"),
+}
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+@pytest.mark.parametrize(
+    ("key", "kind"), KINDS.items(), ids=[key.split("CANARY")[0] for key in KINDS]
+)
+def test_a_key_of_another_kind_is_refused_by_the_name_of_its_variable_and_never_shown(
+    tmp_path: Path, variable: str, key: str, kind: str
+) -> None:
+    own, hint = VARIABLES[variable]
+    variables = {variable: key}
+    variables |= {"PAYNOW_STORE_ID": "1"} if variable == "PAYNOW_API_KEY" else {}
+    if kind == own:
+        (store,) = given(tmp_path, **variables).stores
+        assert store.key.reveal() == key
+        return
+    with pytest.raises(ConfigurationError) as caught:
+        given(tmp_path, **variables)
+    assert caught.value.setting == variable
+    assert f"looks like {kind}" in caught.value.problem
+    assert hint in caught.value.problem
+    assert "CANARY" not in str(caught.value)
+
+
+@pytest.mark.parametrize("store_id", [None, "", "abc", "１２", "../1", "1" * 21, " 1", "-1"])
 def test_a_paynow_store_needs_its_numeric_id(tmp_path: Path, store_id: str | None) -> None:
     variables = {"PAYNOW_API_KEY": "pnapi_1"}
     variables |= {} if store_id is None else {"PAYNOW_STORE_ID": store_id}
     with pytest.raises(ConfigurationError) as caught:
         given(tmp_path, **variables)
     assert caught.value.setting == "PAYNOW_STORE_ID"
+
+
+def test_an_id_of_a_store_without_its_key_stops_the_start_naming_both(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="while PAYNOW_STORE_ID is set") as caught:
+        given(tmp_path, PAYNOW_STORE_ID="411486491630370816")
+    assert caught.value.setting == "PAYNOW_API_KEY"
+
+
+def test_an_id_of_the_environment_wins_over_that_of_a_key_in_the_file(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text('[stores.paynow]\nplatform = "paynow"\nkey = "pnapi_1"\nstore_id = "7"\n')
+    config.chmod(0o600)
+    assert given(tmp_path).stores[0].store_id == "7"
+    assert given(tmp_path, PAYNOW_STORE_ID="8").stores[0].store_id == "8"
+
+
+def test_keys_of_several_platforms_make_as_many_stores_named_after_them(tmp_path: Path) -> None:
+    found = given(
+        tmp_path,
+        CLAW_API_KEY="claw_sk_live_1",
+        PAYNOW_API_KEY="pnapi_v1_1",
+        PAYNOW_STORE_ID="411486491630370816",
+        CLOOVE_API_KEY="clv_live_sk_1",
+        VESUVIOPAY_API_KEY="sk_test_1",
+    )
+    assert [store.name for store in found.stores] == ["clawver", "cloove", "paynow", "vesuviopay"]
+    assert all(store.name == store.platform for store in found.stores)
 
 
 # --- addresses -------------------------------------------------------------------------

@@ -7,16 +7,14 @@ import pytest
 from order_skills.errors import ConfigurationError
 from order_skills.settings import Limits, Settings, load
 
-ALL = frozenset({"clawver", "paynow", "cloove", "vesuviopay"})
-
 
 def given(home: Path, file: str = "", **variables: str) -> Settings:
-    """Settings of a home with this file, for a version that serves every platform."""
+    """Settings of a home with this file."""
     if file:
         config = home / "config.toml"
         config.write_text(file, encoding="utf-8")
         config.chmod(0o600)
-    return load({"ORDER_SKILLS_HOME": str(home), **variables}, served=ALL)
+    return load({"ORDER_SKILLS_HOME": str(home), **variables})
 
 
 TWO = """
@@ -115,6 +113,8 @@ def test_the_same_key_may_serve_two_stores_at_two_addresses_e11(tmp_path: Path) 
 
 
 GOOD = 'platform = "clawver"\nkey = "x"\n'
+PAYNOW = 'platform = "paynow"\nkey = "x"\n'
+CLOOVE = 'platform = "cloove"\nkey = "x"\n'
 BAD_TABLES = {
     "platform missing": ('key = "x"', "platform"),
     "platform unknown": ('platform = "shopify"', "platform"),
@@ -130,6 +130,13 @@ BAD_TABLES = {
     "limit as a boolean": (GOOD + "daily_refund_count = true", "daily_refund_count"),
     "http": (GOOD + 'url = "http://a.example"', "url"),
     "store id": (GOOD + 'store_id = "1"', "store_id"),
+    "store id as a number": (PAYNOW + "store_id = 1", "store_id"),
+    "store id too long": (PAYNOW + f'store_id = "{"1" * 21}"', "store_id"),
+    "currency of another": (GOOD + 'currency = "NGN"', "currency"),
+    "amounts of another": (PAYNOW + 'store_id = "1"\namounts = "minor"', "amounts"),
+    "currency in small letters": (CLOOVE + 'currency = "ngn"', "currency"),
+    "currency as a word": (CLOOVE + 'currency = "naira"', "currency"),
+    "amounts in another word": (CLOOVE + 'amounts = "cents"', "amounts"),
     "short secret W4": (GOOD + 'webhook_secrets = ["short"]', "webhook_secrets"),
     "no secrets": (GOOD + "webhook_secrets = []", "webhook_secrets"),
     "host with scheme": (GOOD + 'webhook_hosts = ["https://a.b"]', "webhook_hosts"),
@@ -152,7 +159,25 @@ def test_a_platform_of_the_file_without_an_adapter_stops_the_start(tmp_path: Pat
     config.write_text('[stores.main]\nplatform = "paynow"\nkey = "pnapi_1"\n')
     config.chmod(0o600)
     with pytest.raises(ConfigurationError, match="serves Clawver only"):
-        load({"ORDER_SKILLS_HOME": str(tmp_path)})
+        load({"ORDER_SKILLS_HOME": str(tmp_path)}, served=frozenset({"clawver"}))
+
+
+def test_a_cloove_store_may_say_in_what_it_counts(tmp_path: Path) -> None:
+    file = "".join(
+        f"[stores.{name}]\n{CLOOVE}{more}\n"
+        for name, more in {"told": 'currency = "GHS"\namounts = "minor"', "untold": ""}.items()
+    )
+    told, untold = given(tmp_path, file).stores
+    assert (told.currency, told.amounts) == ("GHS", "minor")
+    assert (untold.currency, untold.amounts) == (None, None)
+
+
+def test_a_setting_of_one_platform_says_whose_it_is_where_it_stands_at_another(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        given(tmp_path, f'[stores.main]\n{GOOD}amounts = "minor"\n')
+    assert caught.value.problem == "is for Cloove stores only, and this is Clawver's; remove it"
 
 
 @pytest.mark.parametrize("name", ["Main", "1st", '""', '"a b"', '"../x"', '"é"', "a" * 33])

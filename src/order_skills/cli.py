@@ -24,7 +24,7 @@ _REPEATED = re.compile(
 )
 _NO_KEY_HERE = (
     "a key is never an argument, because every user of the machine could read it there; "
-    "set CLAW_API_KEY, or run: order-skills init"
+    "set the store's variable, such as CLAW_API_KEY, or run: order-skills init"
 )
 
 
@@ -71,7 +71,12 @@ def _run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
         case "serve":
             from order_skills.commands import serve
 
-            return serve.run(environ, arguments.config, sandbox=arguments.sandbox)
+            return serve.run(
+                environ,
+                arguments.config,
+                sandbox=arguments.sandbox,
+                platforms=arguments.platform,
+            )
         case "demo":
             from order_skills import demo
 
@@ -84,10 +89,14 @@ def _run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
             if arguments.passphrase:
                 from order_skills.commands import passphrase
 
+                if arguments.platform:
+                    raise ConfigurationError("--platform", "has no meaning with --passphrase")
                 return passphrase.run(environ, arguments.config)
             from order_skills.commands import init
 
-            return init.run(environ, arguments.config, replace=arguments.replace)
+            return init.run(
+                environ, arguments.config, arguments.platform, replace=arguments.replace
+            )
         case "doctor":
             from order_skills.commands import doctor
 
@@ -104,7 +113,7 @@ def _run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     from order_skills.commands import HOSTS, refunds
-    from order_skills.settings_stores import PLATFORMS
+    from order_skills.settings_platforms import PLATFORMS
 
     parser = _Parser(
         prog="order-skills",
@@ -127,6 +136,13 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     serve.add_argument(
         "--sandbox", action="store_true", help="on the embedded store: no key, no network"
     )
+    serve.add_argument(
+        "--platform",
+        choices=tuple(PLATFORMS),
+        action="append",
+        default=[],
+        help="with --sandbox: whose dialect it speaks (default: clawver); repeat it for several",
+    )
     command("demo", "Show a guided tour on the embedded store.", config=False)
     sandbox = command("sandbox", "Run the embedded store as an HTTP server.", config=False)
     sandbox.add_argument("--platform", choices=tuple(PLATFORMS), default="clawver")
@@ -134,7 +150,10 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
         "--port", type=_port, default=0, metavar="N", help="on 127.0.0.1 (default: a free one)"
     )
     sandbox.add_argument("--data", type=Path, metavar="FILE", help="a shop of your own, in JSON")
-    init = command("init", "Ask for the store's key, try it, and keep it in config.toml.")
+    init = command("init", "Ask for a store's key, try it, and keep it in config.toml.")
+    init.add_argument(
+        "--platform", choices=tuple(PLATFORMS), help="whose store it is (default: init asks)"
+    )
     what = init.add_mutually_exclusive_group()
     what.add_argument("--replace", action="store_true", help="replace the key that is there")
     what.add_argument(
@@ -142,7 +161,7 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
         action="store_true",
         help="set, change or remove the passphrase that approvals ask for, and nothing else",
     )
-    command("doctor", "Check settings, key, reachability and ledger.")
+    command("doctor", "Check settings, keys, reachability and ledger.")
     refunds.add_arguments(command("refunds", "Approve, deny, list and settle refunds."))
     host = command("config", "Print the configuration for an agent host.")
     host.add_argument("host", choices=HOSTS, metavar="HOST", help=", ".join(HOSTS))

@@ -14,7 +14,7 @@ Importing this module loads nothing but the standard library, and little of that
 
 import operator
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,10 +22,9 @@ from pathlib import Path
 from order_skills import settings_values as values
 from order_skills.errors import ConfigurationError
 from order_skills.settings_file import read_config
+from order_skills.settings_platforms import KEY_VARIABLES, PLATFORMS, Platform
 from order_skills.settings_source import Source
 from order_skills.settings_stores import (
-    KEY_VARIABLES,
-    PLATFORMS,
     StoreSettings,
     checked_url,
     not_served,
@@ -46,13 +45,14 @@ from order_skills.settings_values import (
 __all__ = ["Approval", "Limits", "Secret", "Settings", "StoreSettings", "load"]
 
 # The platforms that have an adapter in order_skills.stores.
-SERVED = frozenset({"clawver"})
+SERVED = frozenset(PLATFORMS)
 
 CONFIG_NAME = "config.toml"
 LEDGER_NAME = "ledger.db"
 # Never the real ledger, whoever opens it.
 SANDBOX_LEDGER_NAME = "sandbox-ledger.db"
 DEFAULT_APPROVAL_HOURS = 24.0
+DEFAULT_EMBEDDED = ("clawver",)
 
 _PREFIX = "ORDER_SKILLS_"
 _POLICY = (
@@ -88,7 +88,7 @@ class Settings:
         approval_hours: how long a request for approval waits.
         limits: for a store without limits of its own; `StoreSettings.limits` is what holds.
         requests_per_minute: our own limit for each store, None for none.
-        sandbox: the embedded store is served instead of real ones.
+        sandbox: embedded stores are served instead of real ones, of the platforms `embedded`.
         trust_env: whether the environment's proxies are used; they would see the keys.
         approval_passphrase: its hash, where the owner set one: only the command approves then.
     """
@@ -108,6 +108,7 @@ class Settings:
     sandbox: bool
     trust_env: bool
     approval_passphrase: str | None
+    embedded: tuple[str, ...] = ()
 
     def secrets(self) -> tuple[str, ...]:
         """Every secret in plain text, for whoever keeps them out of the logs."""
@@ -121,6 +122,7 @@ def load(
     config: Path | None = None,
     *,
     sandbox: bool = False,
+    embedded: Sequence[str] = DEFAULT_EMBEDDED,
     served: frozenset[str] = SERVED,
 ) -> Settings:
     """Read the settings of one process.
@@ -132,6 +134,7 @@ def load(
     Args:
         environ: the environment.
         config: the TOML file, which must exist then; else `config.toml` of the home, if there.
+        embedded: the platforms of a sandbox's stores, which bear their names.
         served: the platforms that can be used.
 
     Raises:
@@ -165,6 +168,7 @@ def load(
         sandbox=sandbox,
         trust_env=file.get("trust_env", values.flag) or False,
         approval_passphrase=file.get("approval_passphrase", values.passphrase_hash),
+        embedded=tuple(dict.fromkeys(embedded)) if sandbox else (),
     )
 
 
@@ -231,6 +235,7 @@ def _stores(
 ) -> list[StoreSettings]:
     tables = file.get("stores", _tables) or {}
     for name, platform in PLATFORMS.items():
+        _no_id_alone(platform, environ, tables.get(name, {}).get("platform") == name)
         if platform.key_variable in environ:
             if name not in served:
                 raise ConfigurationError(platform.key_variable, not_served(name, served))
@@ -245,6 +250,16 @@ def _stores(
         own = table.get("platform") == name
         found.append(read_store(name, source, environ if own else keyless, served))
     return found
+
+
+def _no_id_alone(platform: Platform, environ: Mapping[str, str], in_file: bool) -> None:
+    variable = platform.store_id_variable
+    if variable is None or variable not in environ or in_file:
+        return
+    if platform.key_variable not in environ:
+        raise ConfigurationError(
+            platform.key_variable, f"is missing, while {variable} is set; set both or neither"
+        )
 
 
 def _tables(value: object) -> dict[str, dict[str, object]]:

@@ -21,6 +21,29 @@ MAX_CONFIG_BYTES = 262_144
 
 _ROOT = 0
 
+# How the parser's errors begin, and what they mean to a person.
+_TOML_ERRORS = {
+    "Invalid value": "no value stands there that TOML knows; a text needs quotes",
+    "Invalid statement": "neither a name = value nor a [table] begins there",
+    "Expected '=' after a key": "a name must be followed by = and its value",
+    "Expected newline or end": "something stands behind a value; a text needs quotes, and a new "
+    "setting a line of its own",
+    "Expected ']": "the name of a table is not closed by ]",
+    "Cannot declare": "this table stands there twice; keep one of the two",
+    "Cannot redefine": "this table stands there twice; keep one of the two",
+    "Cannot overwrite": "this setting stands there twice; keep one of the two",
+    "Duplicate inline table key": "this setting stands there twice; keep one of the two",
+    "Cannot mutate immutable": "this table is closed already; write its settings in one place",
+    "Invalid initial character": "a name must be of letters, digits, _ and -, or stand in quotes",
+    "Unclosed array": "a list misses a comma, or its closing ]",
+    "Unclosed inline table": "a { misses a comma, or its closing }",
+    "Unescaped": "in a text, a backslash must be doubled",
+    "Unterminated string": "a text misses its closing quote",
+    "Illegal character": "a text misses its closing quote, or holds a control character",
+    "Found invalid character": "a control character stands there",
+    "Expected ": "a text misses its closing quote",
+}
+
 
 def read_config(path: Path) -> dict[str, Any] | None:
     """The tables of a TOML file, None where there is no such file.
@@ -39,15 +62,20 @@ def read_config(path: Path) -> dict[str, Any] | None:
         if problem := _open_to_others(found[1], path, secrets=_holds_secret(tables)):
             raise BadValue(problem)
     except tomllib.TOMLDecodeError as error:
-        # Its other words may quote what stands there.
-        place = re.search(r"\(at [a-z0-9, ]+\)$", str(error))
-        where = f" {place[0]}" if place else ""
-        raise ConfigurationError(str(path), f"is not valid TOML{where}") from None
+        raise ConfigurationError(str(path), f"is not valid TOML{_in_words(str(error))}") from None
     except RecursionError:
         raise ConfigurationError(str(path), "is nested too deeply") from None
     except BadValue as bad:
         raise ConfigurationError(str(path), str(bad)) from None
     return tables
+
+
+def _in_words(error: str) -> str:
+    """Where the parser stopped and why, without its own words: they may quote the file."""
+    place = re.search(r"\(at [a-z0-9, ]+\)$", error)
+    where = f" {place[0].replace('document', 'the file')}" if place else ""
+    why = next((meaning for words, meaning in _TOML_ERRORS.items() if error.startswith(words)), "")
+    return f"{where}: {why}" if why else where
 
 
 def key_from_file(path: Path) -> str:

@@ -1,72 +1,22 @@
 """One store's settings: its platform, its address, its key, and where the key was found."""
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 from urllib.parse import urlsplit
 
 from order_skills import settings_values as values
 from order_skills.errors import ConfigurationError
 from order_skills.settings_file import key_from_file
+from order_skills.settings_platforms import PLATFORMS, Platform, checked_key
 from order_skills.settings_source import Source
 from order_skills.settings_values import BadValue, Limits, Secret, is_host_name, text
 
-
-@dataclass(frozen=True, slots=True)
-class Platform:
-    """What is fixed about a platform: `url` is its address without the version path."""
-
-    title: str
-    url: str
-    key_variable: str
-    url_variable: str
-    store_id_variable: str | None = None
-
-
-# In the order of their public documents; the name in front is what a file's `platform` says.
-PLATFORMS: Mapping[str, Platform] = {
-    "clawver": Platform(
-        "Clawver", "https://api.clawver.store", "CLAW_API_KEY", "ORDER_SKILLS_CLAWVER_URL"
-    ),
-    "paynow": Platform(
-        "PayNow",
-        "https://api.paynow.gg",
-        "PAYNOW_API_KEY",
-        "ORDER_SKILLS_PAYNOW_URL",
-        "PAYNOW_STORE_ID",
-    ),
-    "cloove": Platform(
-        "Cloove", "https://api.clooveai.com", "CLOOVE_API_KEY", "ORDER_SKILLS_CLOOVE_URL"
-    ),
-    "vesuviopay": Platform(
-        "VesuvioPay",
-        "https://api.vesuviopay.com",
-        "VESUVIOPAY_API_KEY",
-        "ORDER_SKILLS_VESUVIOPAY_URL",
-    ),
-}
-
-# What makes a store of the environment; policy is not among them.
-KEY_VARIABLES = frozenset(
-    variable
-    for platform in PLATFORMS.values()
-    for variable in (platform.key_variable, platform.store_id_variable)
-    if variable
-)
-
-# How a key begins → the platform it is for (None: for none of them), and what to call it.
-KEY_KINDS: Mapping[str, tuple[str | None, str]] = {
-    "claw_sk_": ("clawver", "a Clawver key"),
-    "pnapi_": ("paynow", "a PayNow key"),
-    "clv_live_pk_": (None, "a publishable Cloove key, which cannot read orders"),
-    "clv_test_pk_": (None, "a publishable Cloove key, which cannot read orders"),
-    "clv_": ("cloove", "a Cloove key"),
-    "sk_live_": ("vesuviopay", "a VesuvioPay or Stripe key"),
-    "sk_test_": ("vesuviopay", "a VesuvioPay or Stripe key"),
-    "pk_": (None, "a publishable key, which cannot read orders"),
-    "whsec_": (None, "a webhook secret"),
-}
-
+Amounts = Literal["major", "minor"]
+AMOUNTS: tuple[Amounts, ...] = ("major", "minor")
+_STORE_ID = re.compile(r"[0-9]{1,20}")
 
 STORE_SETTINGS = (
     "platform",
@@ -74,12 +24,16 @@ STORE_SETTINGS = (
     "key",
     "key_file",
     "store_id",
+    "currency",
+    "amounts",
     "max_refund_minor",
     "daily_refund_minor",
     "daily_refund_count",
     "webhook_secrets",
     "webhook_hosts",
 )
+# Those that only one platform's stores can have.
+_OWN_SETTINGS = {"store_id": "paynow", "currency": "cloove", "amounts": "cloove"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +44,9 @@ class StoreSettings:
         name: the owner's name for it; unique, and a tool's `store` argument with several.
         url: `https://host[:port]`, without a path.
         key_setting: the setting that the key came from, as an error would name it.
+        store_id: where the platform's paths name the store, as PayNow's do.
+        currency: of answers that name none, and `amounts`: whether it counts in major or minor
+            units; of a Cloove business, None for what Cloove documents.
         limits: of this store, in the minor unit of its own currency.
     """
 
@@ -99,36 +56,11 @@ class StoreSettings:
     key: Secret
     key_setting: str
     store_id: str | None = None
+    currency: str | None = None
+    amounts: Amounts | None = None
     limits: Limits = field(default_factory=Limits)
     webhook_secrets: tuple[Secret, ...] = ()
     webhook_hosts: tuple[str, ...] = ()
-
-
-def key_kind(key: str) -> str | None:
-    """What a key looks like by its first characters, such as `a PayNow key`; None: unknown."""
-    found = _kind(key)
-    return found[1] if found else None
-
-
-def checked_key(platform: str, value: object) -> Secret:
-    """The key, if it can be one of this platform.
-
-    One of an unknown form passes, because platforms change theirs; one of another
-    platform's form does not.
-    """
-    title = PLATFORMS[platform].title
-    key = text(value)
-    if key.lower().startswith(("bearer ", "apikey ")):
-        raise BadValue("must be the key alone, without the word in front of it")
-    if key.startswith("<"):
-        raise BadValue(f"is still the placeholder; put the {title} key there")
-    if not key.isascii() or not key.isprintable() or " " in key:
-        raise BadValue("holds white space or characters no key has; copy the key again")
-    found = _kind(key)
-    if found and found[0] != platform:
-        own = next(prefix for prefix, (owner, _) in KEY_KINDS.items() if owner == platform)
-        raise BadValue(f"looks like {found[1]}; a {title} key begins with {own}")
-    return Secret(key)
 
 
 def read_store(
@@ -156,6 +88,10 @@ def read_store(
     if platform not in served:
         raise table.wrong("platform", not_served(platform, served))
     facts = PLATFORMS[platform]
+    for setting, owner in _OWN_SETTINGS.items():
+        if setting in table.values and owner != platform:
+            problem = f"is for {PLATFORMS[owner].title} stores only, and this is {facts.title}'s"
+            raise table.wrong(setting, f"{problem}; remove it")
     key, key_setting = _key(platform, table, environ)
     from_environment = Source(environ, str)
     url = from_environment.get(facts.url_variable, checked_url) or table.get("url", checked_url)
@@ -166,6 +102,8 @@ def read_store(
         key=key,
         key_setting=key_setting,
         store_id=_store_id(facts, table, from_environment),
+        currency=table.get("currency", values.currency),
+        amounts=table.get("amounts", values.one_of(AMOUNTS)),
         limits=read_limits(table),
         webhook_secrets=table.get("webhook_secrets", values.webhook_secrets) or (),
         webhook_hosts=table.get("webhook_hosts", values.webhook_hosts) or (),
@@ -209,10 +147,9 @@ def _key(platform: str, table: Source, environ: Mapping[str, str]) -> tuple[Secr
 
 def _store_id(facts: Platform, table: Source, environment: Source) -> str | None:
     if facts.store_id_variable is None:
-        if "store_id" in table.values:
-            raise table.wrong("store_id", f"has no meaning for {facts.title}; remove it")
         return None
-    found = environment.get(facts.store_id_variable, _number) or table.get("store_id", _number)
+    found = environment.get(facts.store_id_variable, checked_store_id)
+    found = found or table.get("store_id", checked_store_id)
     if found is None:
         raise ConfigurationError(
             facts.store_id_variable, f"is missing; {facts.title} needs the store's id, too"
@@ -220,14 +157,11 @@ def _store_id(facts: Platform, table: Source, environment: Source) -> str | None
     return found
 
 
-def _number(value: object) -> str:
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 20:
+def checked_store_id(value: object) -> str:
+    """The id that PayNow gives a store."""
+    if isinstance(value, str) and _STORE_ID.fullmatch(value):
         return value
-    raise BadValue("must be the store's id: digits, in the file in quotes")
-
-
-def _kind(key: str) -> tuple[str | None, str] | None:
-    return next((kind for p, kind in KEY_KINDS.items() if key.lower().startswith(p)), None)
+    raise BadValue("must be the store's id: 1 to 20 digits, in the file in quotes")
 
 
 def checked_url(value: object) -> str:

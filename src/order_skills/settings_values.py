@@ -171,6 +171,13 @@ def minor(value: object) -> int:
     return number
 
 
+def currency(value: object) -> str:
+    """A code of ISO 4217."""
+    if isinstance(value, str) and money.is_currency(value):
+        return value
+    raise BadValue("must be a currency's code in capitals, such as NGN")
+
+
 def count(value: object) -> int:
     """How many: a whole number from 0."""
     number = _whole(value)

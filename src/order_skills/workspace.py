@@ -4,17 +4,22 @@ Opening a workspace touches nothing: no connection, no file. Each part does so a
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
-from order_skills.errors import Code, Refusal
 from order_skills.stores.base import Store
 
 if TYPE_CHECKING:
+    import httpx
+
     from order_skills.refunds.desk import Desk
     from order_skills.refunds.ledger import Ledger
-    from order_skills.settings import Settings
+    from order_skills.settings import Settings, StoreSettings
+
+# The address of an embedded store, which has none: a name that RFC 2606 keeps from ever being
+# one, so that nobody takes its links for links that open.
+NOWHERE = "https://sandbox.invalid"
 
 
 class Workspace:
@@ -29,15 +34,6 @@ class Workspace:
         """The store of this name, or the only one."""
         return next(iter(self.stores.values())) if name is None else self.stores[name]
 
-    def not_supported(self, tool: str, store: Store) -> Refusal:
-        """The error for asking a store what its platform cannot do, naming who can."""
-        title = store.capabilities.title
-        return Refusal(
-            Code.NOT_SUPPORTED,
-            f"{title}'s API has nothing for {tool}",
-            f"tell the person that {title} cannot do this through its API",
-        )
-
     async def aclose(self) -> None:
         """Let sends in flight end, for a bounded time, and close what was opened."""
         await self.desk.aclose()
@@ -46,11 +42,14 @@ class Workspace:
 
 
 def open_workspace(settings: "Settings") -> Workspace:
-    """The workspace of these settings: the configured stores, or the embedded one.
+    """The workspace of these settings: the configured stores, or embedded ones.
 
-    Importing what it needs is all that happens here; the sandbox's shop is made in memory.
+    Importing what it needs is all that happens here; a sandbox's shops are made in memory.
     """
-    stores = _sandbox_stores() if settings.sandbox else _configured_stores(settings)
+    if settings.sandbox:
+        stores = _embedded_stores(settings.embedded)
+    else:
+        stores = _configured_stores(settings)
     return Workspace(settings, stores, open_desk(settings, stores))
 
 
@@ -82,14 +81,64 @@ def open_ledger(settings: "Settings") -> "Ledger":
     return PostgresLedger(settings.ledger.reveal())
 
 
-def _configured_stores(settings: "Settings") -> dict[str, Store]:
-    from order_skills.stores.clawver import Clawver
+def open_store(
+    store: "StoreSettings",
+    *,
+    account: str | None = None,
+    transport: "httpx.AsyncBaseTransport | None" = None,
+    trust_env: bool = False,
+    requests_per_minute: int | None = None,
+) -> Store:
+    """The adapter of the store's platform; no other one is imported.
 
+    Args:
+        account: what refunds are kept under, instead of the adapter's own name for it.
+        transport: the way to the store, instead of the network.
+    """
+    name, key = store.name, store.key.reveal()
+    way: _Way = {
+        "url": store.url,
+        "account": account,
+        "transport": transport,
+        "trust_env": trust_env,
+        "requests_per_minute": requests_per_minute,
+    }
+    match store.platform:
+        case "clawver":
+            from order_skills.stores.clawver import Clawver
+
+            return Clawver(name, key, **way)
+        case "paynow":
+            from order_skills.stores.paynow import PayNow
+
+            assert store.store_id is not None, "settings have made sure of it"
+            return PayNow(name, key, store_id=store.store_id, **way)
+        case "cloove":
+            from order_skills.stores.cloove import Cloove
+
+            currency, amounts = store.currency or "NGN", store.amounts or "major"
+            return Cloove(name, key, currency=currency, amounts=amounts, **way)
+        case "vesuviopay":
+            from order_skills.stores.vesuviopay import VesuvioPay
+
+            return VesuvioPay(name, key, **way)
+    raise ValueError("a platform without an adapter")
+
+
+class _Way(TypedDict):
+    """What every adapter takes."""
+
+    url: str
+    account: str | None
+    transport: "httpx.AsyncBaseTransport | None"
+    trust_env: bool
+    requests_per_minute: int | None
+
+
+def _configured_stores(settings: "Settings") -> dict[str, Store]:
     return {
-        store.name: Clawver(
-            store.name,
-            store.key.reveal(),
-            url=store.url,
+        store.name: open_store(
+            store,
             trust_env=settings.trust_env,
             requests_per_minute=settings.requests_per_minute,
         )
@@ -97,21 +146,27 @@ def _configured_stores(settings: "Settings") -> dict[str, Store]:
     }
 
 
-def _sandbox_stores() -> dict[str, Store]:
+def _embedded_stores(platforms: Sequence[str]) -> dict[str, Store]:
     import httpx
 
     from order_skills.sandbox import Sandbox
-    from order_skills.stores.clawver import Clawver
+    from order_skills.settings import Secret, StoreSettings
 
-    box = Sandbox(platform="clawver")
-    # Each shop is new, so what an earlier one refunded says nothing about this one.
-    account = f"clawver sandbox {secrets.token_hex(8)}"
-    return {
-        "clawver": Clawver(
-            "clawver",
-            box.api_key,
-            url="http://127.0.0.1",
-            account=account,
+    stores = {}
+    for platform in platforms:
+        box = Sandbox(platform=platform)
+        store = StoreSettings(
+            name=platform,
+            platform=platform,
+            url=NOWHERE,
+            key=Secret(box.api_key),
+            key_setting="sandbox",
+            store_id=box.store_id,
+        )
+        stores[platform] = open_store(
+            store,
+            # Each shop is new, so what an earlier one refunded says nothing about this one.
+            account=f"{platform} sandbox {secrets.token_hex(8)}",
             transport=httpx.ASGITransport(app=box.app),
         )
-    }
+    return stores

@@ -157,9 +157,7 @@ def at_terminal(home: Path, store: StoreServer, *arguments: str, **variables: st
     return init_at_terminal(home, store, "--platform", store.box.platform, *arguments, **variables)
 
 
-def init_at_terminal(
-    home: Path, store: StoreServer, *arguments: str, **variables: str
-) -> Terminal:
+def init_at_terminal(home: Path, store: StoreServer, *arguments: str, **variables: str) -> Terminal:
     """A terminal in which `init` runs with these arguments alone."""
     address = {f"ORDER_SKILLS_{store.box.platform.upper()}_URL": store.url}
     return Terminal(environment(home, **address, **variables), "init", *arguments)

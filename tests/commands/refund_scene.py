@@ -152,12 +152,12 @@ class Scene:
         )
         return order.refunds[-1].id
 
-    def grown_older(self, seconds: int = AN_HOUR) -> None:
+    def grown_older(self, seconds: int = AN_HOUR, ledger: str = "ledger.db") -> None:
         """Time goes by: what the ledger holds is so much older."""
         times = ("created_at", "expires_at", "approved_at", "claimed_at", "deadline", "checked_at")
         older = ", ".join(f"{time} = {time} - {seconds}" for time in times)
-        with closing(sqlite3.connect(self.home / "ledger.db", isolation_level=None)) as ledger:
-            ledger.execute(f"UPDATE refund_intent SET {older}")
+        with closing(sqlite3.connect(self.home / ledger, isolation_level=None)) as opened:
+            opened.execute(f"UPDATE refund_intent SET {older}")
 
     # --- what is so now -----------------------------------------------------------------
 

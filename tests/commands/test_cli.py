@@ -75,8 +75,10 @@ def test_a_wrong_command_line_exits_with_2(
         ["sandbox", "--port", KEY],
         ["sandbox", "--platform", KEY],
         ["serve", f"--sandbox={KEY}"],
+        ["serve", "--sandbox", "--platform", KEY],
+        ["init", "--platform", KEY],
     ],
-    ids=[f"L6-{n}" for n in range(17)],
+    ids=[f"L6-{n}" for n in range(19)],
 )
 def test_a_key_as_an_argument_is_refused_and_not_shown(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
@@ -100,8 +102,17 @@ def test_serving_without_a_store_is_one_line_that_names_the_variable_and_the_san
     assert done.returncode == 2
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
-    assert "CLAW_API_KEY" in line
+    for variable in ("CLAW_API_KEY", "PAYNOW_API_KEY", "CLOOVE_API_KEY", "VESUVIOPAY_API_KEY"):
+        assert variable in line
     assert "--sandbox" in line
+
+
+def test_a_platform_without_the_sandbox_is_a_usage_error_in_one_line(run: Run) -> None:
+    done = run("serve", "--platform", "paynow", CLAW_API_KEY=KEY)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("order-skills: --platform: ")
+    assert "needs --sandbox" in line
 
 
 @pytest.mark.parametrize(
@@ -110,11 +121,26 @@ def test_serving_without_a_store_is_one_line_that_names_the_variable_and_the_san
         {"CLAW_API_KEY": ""},
         {"CLAW_API_KEY": f"{KEY}\n"},
         {"CLAW_API_KEY": "pnapi_CANARY"},
+        {"PAYNOW_STORE_ID": "1", "PAYNOW_API_KEY": "claw_sk_CANARY"},
+        {"PAYNOW_API_KEY": "pnapi_CANARY", "PAYNOW_STORE_ID": "CANARY"},
+        {"CLOOVE_API_KEY": "clv_test_pk_CANARY"},
+        {"VESUVIOPAY_API_KEY": "whsec_CANARY"},
         {"CLAW_API_KEY": KEY, "ORDER_SKILLS_CLAWVER_URL": "http://CANARY.example"},
         {"CLAW_API_KEY": KEY, "ORDER_SKILLS_APROVAL": "never"},
         {"CLAW_API_KEY": KEY, "ORDER_SKILLS_HOME": "CANARY\x1b[2J"},
     ],
-    ids=["E1", "E1-newline", "G32", "E3", "E5", "E8"],
+    ids=[
+        "E1",
+        "E1-newline",
+        "G32",
+        "G32-paynow",
+        "id",
+        "G32-cloove",
+        "G32-vesuviopay",
+        "E3",
+        "E5",
+        "E8",
+    ],
 )
 def test_a_bad_setting_stops_the_server_with_one_line_and_exit_code_2(
     run: Run, variables: dict[str, str]

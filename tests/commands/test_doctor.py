@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from command_line import Run, StoreServer, address_of_nobody
+from refund_scene import with_passphrase
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="modes are POSIX's")
 
@@ -32,6 +33,7 @@ def test_when_all_is_well_every_check_is_ok_and_the_store_was_read_once(
         "store clawver": "ok",
         "ledger": "ok",
         "approval": "note",
+        "passphrase": "note",
     }
     assert report["key of clawver"][1] == "a Clawver key, from CLAW_API_KEY"
     assert store.key not in done.stdout
@@ -192,7 +194,102 @@ def test_a_ledger_in_a_folder_that_is_read_only_fails_s7(run: Run, tmp_path: Pat
     assert "cannot be written to" in report["ledger"][1]
 
 
-def test_the_password_of_a_ledgers_address_is_not_shown(run: Run) -> None:
-    done = run("doctor", ORDER_SKILLS_LEDGER="postgresql://orders:CANARY@db.example.com/orders")
-    assert lines(done.stdout)["ledger"][0] == "note"
-    assert "CANARY" not in done.stdout
+def test_a_database_that_cannot_be_reached_fails_without_showing_its_password(run: Run) -> None:
+    with address_of_nobody() as url:
+        host = url.removeprefix("http://")
+        done = run("doctor", ORDER_SKILLS_LEDGER=f"postgresql://orders:CANARY@{host}/orders")
+    word, text = lines(done.stdout)["ledger"]
+    assert word == "fail"
+    assert "PostgreSQL cannot be reached" in text
+    assert "CANARY" not in done.stdout + done.stderr
+
+
+# --- several platforms, and the ledger ---------------------------------------------------------
+
+KEY_NAMES = {
+    "paynow": "PAYNOW_API_KEY",
+    "cloove": "CLOOVE_API_KEY",
+    "vesuviopay": "VESUVIOPAY_API_KEY",
+}
+
+
+@pytest.mark.parametrize("platform", KEY_NAMES)
+def test_a_store_of_each_platform_is_tried_and_named(run: Run, platform: str) -> None:
+    with StoreServer(platform) as server:
+        address = {f"ORDER_SKILLS_{platform.upper()}_URL": server.url}
+        own_id = {"PAYNOW_STORE_ID": server.box.store_id} if server.box.store_id else {}
+        done = run("doctor", **address, **own_id, **{KEY_NAMES[platform]: server.key})
+        refused = run("doctor", **address, **own_id, **{KEY_NAMES[platform]: "CANARY"})
+    report = lines(done.stdout)
+    assert done.returncode == 0
+    assert report[f"key of {platform}"][1].endswith(f"from {KEY_NAMES[platform]}")
+    word, text = report[f"store {platform}"]
+    assert (word, text.split()[0].lower()) == ("ok", platform)
+    assert (server.box.store_id or "answers") in text
+    assert server.key not in done.stdout
+    assert refused.returncode == 1
+    word, text = lines(refused.stdout)[f"store {platform}"]
+    assert word == "fail"
+    assert f"({KEY_NAMES[platform]}, " in text
+    assert "CANARY" not in refused.stdout
+
+
+def test_stores_of_several_platforms_have_a_line_each(run: Run, store: StoreServer) -> None:
+    with StoreServer("cloove") as other, address_of_nobody() as nobody:
+        done = run(
+            "doctor",
+            CLAW_API_KEY=store.key,
+            ORDER_SKILLS_CLAWVER_URL=store.url,
+            CLOOVE_API_KEY=other.key,
+            ORDER_SKILLS_CLOOVE_URL=other.url,
+            VESUVIOPAY_API_KEY="sk_live_1",
+            ORDER_SKILLS_VESUVIOPAY_URL=nobody,
+        )
+    report = lines(done.stdout)
+    words = {subject: word for subject, (word, _) in report.items() if subject.startswith("store")}
+    assert words == {"store clawver": "ok", "store cloove": "ok", "store vesuviopay": "fail"}
+    assert done.returncode == 1
+
+
+def test_a_passphrase_that_is_not_set_is_worth_a_note_and_one_that_is_set_is_not(
+    run: Run, home: Path
+) -> None:
+    assert "init --passphrase" in lines(run("doctor").stdout)["passphrase"][1]
+    with_passphrase(home, "correct horse battery")
+    assert "passphrase" not in lines(run("doctor").stdout)
+
+
+def test_a_ledger_that_is_there_is_opened_and_says_whether_refunds_are_frozen(
+    run: Run, home: Path
+) -> None:
+    assert "refunds" not in lines(run("doctor").stdout)
+    assert run("refunds", "freeze").returncode == 0
+    report = lines(run("doctor").stdout)
+    assert report["ledger"][0] == "ok"
+    word, text = report["refunds"]
+    assert word == "note"
+    assert text.startswith("are frozen since 2")
+    assert text.endswith("run: order-skills refunds unfreeze")
+    assert run("refunds", "unfreeze").returncode == 0
+    assert lines(run("doctor").stdout)["refunds"] == ("ok", "are not frozen")
+    (home / "ledger.db").write_bytes(b"no database at all" * 500)
+    assert lines(run("doctor").stdout)["ledger"][0] == "fail"
+
+
+@posix
+def test_a_database_is_opened_and_says_whether_refunds_are_frozen(run: Run) -> None:
+    # Here, because it needs the driver.
+    from tests.ledger.postgres_server import PASSWORD, PostgresServer
+
+    server = PostgresServer()
+    try:
+        dsn = server.dsn(server.new_schema())
+        report = lines(run("doctor", ORDER_SKILLS_LEDGER=dsn).stdout)
+        assert report["ledger"] == ("ok", "the PostgreSQL database can be written")
+        assert report["refunds"] == ("ok", "are not frozen")
+        assert run("refunds", "freeze", ORDER_SKILLS_LEDGER=dsn).returncode == 0
+        done = run("doctor", ORDER_SKILLS_LEDGER=dsn)
+        assert lines(done.stdout)["refunds"][0] == "note"
+        assert PASSWORD not in done.stdout
+    finally:
+        server.remove()

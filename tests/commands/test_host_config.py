@@ -20,6 +20,7 @@ PLACEHOLDER = "<your Clawver key>"
 def entry(done: "subprocess.CompletedProcess[str]") -> dict[str, Any]:
     """The one server of a configuration, however its host calls it."""
     (servers,) = json.loads(done.stdout).values()
+    servers = servers.get("servers", servers)
     found: dict[str, Any] = servers["order-skills"]
     return found
 
@@ -82,6 +83,7 @@ def test_vscode_calls_them_servers_and_wants_the_type(run: Run) -> None:
         ("claude-code", ".mcp.json"),
         ("cursor", ".cursor/mcp.json"),
         ("vscode", ".vscode/mcp.json"),
+        ("openclaw", "~/.openclaw/openclaw.json"),
     ],
 )
 def test_where_it_belongs_is_said_on_standard_error(run: Run, host: str, file: str) -> None:
@@ -96,6 +98,72 @@ def test_claude_code_gets_a_command_that_says_the_same(run: Run, home: Path) -> 
     assert shlex.split(server) == [entry(done)["command"], *entry(done)["args"]]
     variable = f"ORDER_SKILLS_HOME={home}"
     assert shlex.split(options)[3:] == ["--env", variable, "--scope", "user", "order-skills"]
+
+
+def test_openclaw_calls_them_servers_of_mcp_and_gets_a_command_that_says_the_same(
+    run: Run, home: Path
+) -> None:
+    with_stored_key(home)
+    done = run("config", "openclaw")
+    (mcp,) = json.loads(done.stdout).values()
+    assert list(json.loads(done.stdout)) == ["mcp"]
+    assert list(mcp["servers"]["order-skills"]) == ["command", "args", "env"]
+    (command,) = [line for line in done.stderr.splitlines() if line.startswith("openclaw ")]
+    *words, server = shlex.split(command)
+    assert words == ["openclaw", "mcp", "set", "order-skills"]
+    assert json.loads(server) == entry(done)
+
+
+SEVERAL = {
+    "PAYNOW_API_KEY": "pnapi_v1_CANARY",
+    "PAYNOW_STORE_ID": "411486491630370816",
+    "CLOOVE_API_KEY": "clv_live_sk_CANARY",
+    "VESUVIOPAY_API_KEY": "sk_live_CANARY",
+}
+
+
+def test_every_store_of_the_environment_has_its_placeholder_and_its_id(
+    run: Run, home: Path
+) -> None:
+    done = run("config", "cursor", **SEVERAL)
+    assert done.returncode == 0
+    assert entry(done)["env"] == {
+        "ORDER_SKILLS_HOME": str(home),
+        "PAYNOW_API_KEY": "<your PayNow key>",
+        "PAYNOW_STORE_ID": "411486491630370816",
+        "CLOOVE_API_KEY": "<your Cloove key>",
+        "VESUVIOPAY_API_KEY": "<your VesuvioPay key>",
+    }
+    assert "CANARY" not in done.stdout + done.stderr
+    assert '"<your PayNow key>" and of "<your Cloove key>"' in done.stderr
+
+
+def test_a_store_whose_key_is_stored_needs_nothing_and_one_beside_it_does(
+    run: Run, home: Path
+) -> None:
+    with_stored_key(home)
+    config = home / "config.toml"
+    table = '[stores.paynow]\nplatform = "paynow"\nkey = "pnapi_CANARY"\nstore_id = "7"\n'
+    config.write_text(config.read_text() + table)
+    done = run("config", "cursor", CLAW_API_KEY=KEY, **SEVERAL)
+    assert entry(done)["env"] == {
+        "ORDER_SKILLS_HOME": str(home),
+        "CLOOVE_API_KEY": "<your Cloove key>",
+        "VESUVIOPAY_API_KEY": "<your VesuvioPay key>",
+    }
+    changed = run("config", "cursor", PAYNOW_STORE_ID="8")
+    assert entry(changed)["env"] == {"ORDER_SKILLS_HOME": str(home), "PAYNOW_STORE_ID": "8"}
+    same = run("config", "cursor", PAYNOW_STORE_ID="7")
+    assert entry(same)["env"] == {"ORDER_SKILLS_HOME": str(home)}
+
+
+def test_a_table_of_the_file_that_lacks_its_key_gets_a_placeholder(run: Run, home: Path) -> None:
+    home.mkdir(mode=0o700)
+    config = home / "config.toml"
+    config.write_text('[stores.clawver]\nplatform = "clawver"\nmax_refund_minor = 700\n')
+    config.chmod(0o600)
+    done = run("config", "cursor", CLAW_API_KEY=KEY)
+    assert entry(done)["env"] == {"ORDER_SKILLS_HOME": str(home), "CLAW_API_KEY": PLACEHOLDER}
 
 
 def test_a_named_file_is_named_to_the_server_by_its_absolute_path(run: Run, tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def test_a_key_that_the_store_refuses_is_not_kept(home: Path, store: StoreServer
 def test_a_store_that_cannot_be_reached_leaves_nothing_behind(home: Path) -> None:
     with address_of_nobody() as url:
         environ = environment(home, ORDER_SKILLS_CLAWVER_URL=url)
-        with Terminal(environ, "init") as terminal:
+        with Terminal(environ, "init", "--platform", "clawver") as terminal:
             terminal.answer(KEY_QUESTION, "claw_sk_live_CANARY")
             code, _, shown = terminal.end()
     assert code == 1

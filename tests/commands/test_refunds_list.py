@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from command_line import HANGS_AFTER_SECONDS, environment
@@ -83,6 +84,49 @@ async def test_the_sandboxs_refunds_are_listed_and_marked(scene: Scene) -> None:
     assert (told["refund_id"], told["sandbox"]) == (handled.intent.refund_id, True)
     assert "clawver (sandbox)" in scene.run("list").stdout
     assert json.loads(scene.run("show", told["refund_id"], "--json").stdout)["sandbox"] is True
+
+
+async def in_sandbox(home: Path, amount_minor: int, **variables: str) -> str:
+    """The id of a refund that was asked for in a sandbox which has ended since."""
+    found = settings.load(environment(home, **variables), sandbox=True)
+    workspace = open_workspace(found)
+    try:
+        request = Request(ORDER, "came late", amount_minor=amount_minor)
+        handled = await workspace.desk.refund(workspace.store_of(None), request)
+    finally:
+        await workspace.aclose()
+    return handled.intent.refund_id
+
+
+async def test_what_a_sandbox_did_days_ago_is_listed_no_more_and_still_shown(scene: Scene) -> None:
+    sent = await in_sandbox(scene.home, 500, ORDER_SKILLS_APPROVAL="never")
+    asked = await in_sandbox(scene.home, 500)
+    waits = await in_sandbox(scene.home, 500, ORDER_SKILLS_APPROVAL_HOURS="100")
+    assert all(refund_id in scene.run("list").stdout for refund_id in (sent, asked, waits))
+    scene.grown_older(25 * 3_600, ledger="sandbox-ledger.db")
+    listed = json.loads(scene.run("list", "--json").stdout)["refunds"]
+    assert [refund["refund_id"] for refund in listed] == [waits]
+    assert json.loads(scene.run("show", sent, "--json").stdout)["outcome"] == "refunded"
+    assert json.loads(scene.run("show", asked, "--json").stdout)["outcome"] == "expired"
+
+
+def test_a_refund_of_a_real_store_is_listed_however_old_it_is(scene: Scene) -> None:
+    refund_id = scene.sent()
+    scene.grown_older(400 * 86_400)
+    assert refund_id in scene.run("list").stdout
+
+
+def test_refunds_that_are_frozen_are_said_to_be(scene: Scene) -> None:
+    refund_id = scene.asked()
+    assert "frozen" not in scene.run("list").stdout
+    assert scene.run("freeze").returncode == 0
+    first, *table = scene.run("list").stdout.splitlines()
+    assert first.startswith("Refunds are frozen since ")
+    assert first.endswith("To let them go on: order-skills refunds unfreeze")
+    assert refund_id in table[1]
+    done = scene.run("list", "--json")
+    assert [refund["refund_id"] for refund in json.loads(done.stdout)["refunds"]] == [refund_id]
+    assert "Refunds are frozen since " in done.stderr
 
 
 def test_all_that_is_known_of_a_refund_is_shown_with_its_history(scene: Scene) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from order_skills.errors import Code, StoreError
 from order_skills.settings_file import not_private
 from order_skills.settings_stores import StoreSettings
+from order_skills.workspace import open_store
 
 # What an owner does about each answer; an agent is told otherwise.
 _MENDS = {
@@ -29,19 +30,16 @@ def try_store(store: StoreSettings, *, trust_env: bool) -> str | None:
     try:
         asyncio.run(_check(store, trust_env))
     except StoreError as error:
-        mend = _MENDS.get(error.code, "check the address and the key")
-        return f"{error.message}; {mend} ({store.key_setting}, {store.url})"
+        what, also = "the address and the key", ""
+        if store.store_id is not None:
+            what, also = "the address, the store's id and the key", f"store {store.store_id}, "
+        mend = _MENDS.get(error.code, f"check {what}")
+        return f"{error.message}; {mend} ({store.key_setting}, {also}{store.url})"
     return None
 
 
 async def _check(store: StoreSettings, trust_env: bool) -> None:
-    # Here, because it loads the HTTP library.
-    from order_skills.stores.clawver import Clawver
-
-    adapters = {"clawver": Clawver}
-    opened = adapters[store.platform](
-        store.name, store.key.reveal(), url=store.url, trust_env=trust_env
-    )
+    opened = open_store(store, trust_env=trust_env)
     try:
         await opened.check()
     finally:

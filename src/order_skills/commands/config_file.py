@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 _NEW_FILE = "# Settings of order-skills. It holds a key: keep it readable by yourself alone.\n"
-_OURS = re.compile(r"\s*(key|key_file|url)\s*=")
+_OURS = re.compile(r"\s*(key|key_file|store_id|url)\s*=")
 _HEADER = re.compile(r"\s*\[")
 
 
@@ -17,19 +17,20 @@ class CannotEdit(Exception):
     """The file is written in a way in which the change cannot be made safely."""
 
 
-def with_store(text: str, platform: str, key: str, url: str | None) -> str:
+def with_store(text: str, platform: str, key: str, *, url: str | None, store_id: str | None) -> str:
     """The file's text with this key in `[stores.PLATFORM]`; every other setting is as it was.
 
     Args:
         text: a valid TOML file, or nothing.
         url: another address than the platform's own.
+        store_id: for a platform that needs one.
 
     Raises:
         CannotEdit: the table is written in a form in which its lines cannot be told apart.
     """
     header = re.compile(rf"\s*\[\s*stores\s*\.\s*{platform}\s*\]\s*(#.*)?")
     # A basic string of TOML escapes printable ASCII as JSON does.
-    values = {"url": url, "key": key}
+    values = {"url": url, "store_id": store_id, "key": key}
     ours = [f"{name} = {json.dumps(value)}\n" for name, value in values.items() if value]
     lines = (text or _NEW_FILE).splitlines(keepends=True)
     at = next((i for i, line in enumerate(lines) if header.fullmatch(line)), None)

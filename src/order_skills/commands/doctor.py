@@ -13,7 +13,9 @@ from order_skills import settings
 from order_skills.commands.checks import folder_problem, making_problem, try_store
 from order_skills.errors import ConfigurationError
 from order_skills.settings_file import not_private
-from order_skills.settings_stores import key_kind
+from order_skills.settings_platforms import PLATFORMS, key_kind
+from order_skills.settings_stores import StoreSettings
+from order_skills.workspace import open_ledger
 
 Word = Literal["ok", "fail", "note"]
 Line = tuple[Word, str, str]
@@ -40,14 +42,18 @@ def _lines(environ: Mapping[str, str], config: Path | None) -> Iterator[Line]:
     state = "is private" if found.home.exists() else "is made when it is needed"
     yield _judged("home", folder_problem(found.home), f"{found.home} {state}")
     if not found.stores:
-        problem = "none is configured; set CLAW_API_KEY or run: order-skills init"
-        yield "fail", "store", problem
+        variables = ", ".join(platform.key_variable for platform in PLATFORMS.values())
+        yield (
+            "fail",
+            "store",
+            f"none is configured; set one of {variables}, or run: order-skills init",
+        )
     for store in found.stores:
         kind = key_kind(store.key.reveal()) or "a key of a form that this version does not know"
         yield "ok", f"key of {store.name}", f"{kind}, from {store.key_setting}"
-        works = f"answers to its key at {store.url}"
-        yield _judged(f"store {store.name}", try_store(store, trust_env=found.trust_env), works)
-    yield _ledger(found.ledger)
+        problem = try_store(store, trust_env=found.trust_env)
+        yield _judged(f"store {store.name}", problem, _answers(store))
+    yield from _ledger(found)
     yield from _notes(found)
 
 
@@ -55,13 +61,41 @@ def _judged(subject: str, problem: str | None, well: str) -> Line:
     return ("ok", subject, well) if problem is None else ("fail", subject, problem)
 
 
-def _ledger(ledger: Path | settings.Secret) -> Line:
-    if isinstance(ledger, settings.Secret):
-        return "note", "ledger", "PostgreSQL, which this version does not look at"
-    return _judged("ledger", _ledger_problem(ledger), f"{ledger} can be written")
+def _answers(store: StoreSettings) -> str:
+    which = "" if store.store_id is None else f" store {store.store_id}"
+    return f"{PLATFORMS[store.platform].title}{which} answers to its key at {store.url}"
 
 
-def _ledger_problem(ledger: Path) -> str | None:
+def _ledger(found: settings.Settings) -> Iterator[Line]:
+    shown = "the PostgreSQL database"
+    if isinstance(found.ledger, Path):
+        shown = str(found.ledger)
+        if problem := _file_problem(found.ledger):
+            yield "fail", "ledger", problem
+            return
+        if not found.ledger.exists():
+            yield "ok", "ledger", f"{shown} can be written, and is made when it is needed"
+            return
+    from order_skills.commands.refunds_freeze import since
+    from order_skills.refunds.ledger import LedgerError
+
+    try:
+        ledger = open_ledger(found)
+        try:
+            frozen = ledger.frozen()
+        finally:
+            ledger.close()
+    except LedgerError as error:
+        yield "fail", "ledger", str(error)
+        return
+    yield "ok", "ledger", f"{shown} can be written"
+    if frozen is None:
+        yield "ok", "refunds", "are not frozen"
+    else:
+        yield "note", "refunds", f"are frozen {since(frozen)}; run: order-skills refunds unfreeze"
+
+
+def _file_problem(ledger: Path) -> str | None:
     try:
         info = ledger.stat()
     except FileNotFoundError:
@@ -84,6 +118,13 @@ def _notes(found: settings.Settings) -> Iterator[Line]:
             "approval",
             "a host's form is only as honest as the host; "
             "ORDER_SKILLS_APPROVAL_DOORS=command leaves the terminal as the only door",
+        )
+    if found.approval_passphrase is None:
+        yield (
+            "note",
+            "passphrase",
+            "none is set: who can run commands as you, an agent included, can try to approve; "
+            "set one with: order-skills init --passphrase",
         )
     if found.trust_env:
         yield "note", "proxies", "those of the environment are used, and can see the keys"

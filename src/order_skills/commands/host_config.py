@@ -13,11 +13,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from order_skills import settings
-from order_skills.settings_stores import KEY_VARIABLES
+from order_skills.errors import ConfigurationError
+from order_skills.settings_platforms import PLATFORMS, placeholder
+from order_skills.settings_stores import StoreSettings
 
 SERVER_NAME = "order-skills"
-# Refused by name when it is still there at the start.
-PLACEHOLDER = "<your Clawver key>"
 
 _WHERE = {
     "claude-desktop": (
@@ -40,8 +40,8 @@ _WHERE = {
         r"Windows  %APPDATA%\Code\User\mcp.json",
         "Linux    ~/.config/Code/User/mcp.json",
     ),
+    "openclaw": ("Put it into ~/.openclaw/openclaw.json (all systems), or run:",),
 }
-
 
 _OURS = "ORDER_SKILLS_"
 
@@ -52,20 +52,22 @@ def run(environ: Mapping[str, str], config: Path | None, host: str) -> int:
     Raises:
         ConfigurationError: a setting cannot be used.
     """
-    # Without the environment's keys: does the server find one where the host starts it?
-    kept = {name: value for name, value in environ.items() if name not in KEY_VARIABLES}
-    found = settings.load(kept, config)
-    entry = _entry(found, config, environ.get("PATH"), _needed(environ, config))
+    found = settings.load(environ, config)
+    keys = _keys(environ, config)
+    if not found.stores:
+        keys = {PLATFORMS["clawver"].key_variable: placeholder("clawver")}
+    needed = {**_needed(environ, config), "ORDER_SKILLS_HOME": str(found.home), **keys}
+    entry = _entry(config, environ.get("PATH"), needed)
     # Escapes instead of letters: JSON in any encoding that the terminal may have.
     print(json.dumps(_form(host, entry), indent=2))
     for line in _WHERE[host]:
         print(line, file=sys.stderr)
-    if host == "claude-code":
-        print(_claude_code_command(entry), file=sys.stderr)
-    if not found.stores:
+    if host in _COMMANDS:
+        print(_COMMANDS[host](entry), file=sys.stderr)
+    if missing := [f'"{value}"' for value in keys.values() if value.startswith("<")]:
         print(
-            f'Put the key in place of "{PLACEHOLDER}", or better run `order-skills init` and '
-            "print this again: the key is then kept out of the host's file.",
+            f"Put the key in place of {' and of '.join(missing)}, or better run `order-skills "
+            "init` and print this again: the key is then kept out of the host's file.",
             file=sys.stderr,
         )
     return 0
@@ -98,19 +100,45 @@ def _needed(environ: Mapping[str, str], config: Path | None) -> dict[str, str]:
     return needed
 
 
-def _entry(
-    found: settings.Settings, config: Path | None, path: str | None, needed: Mapping[str, str]
-) -> _Entry:
+def _keys(environ: Mapping[str, str], config: Path | None) -> dict[str, str]:
+    """What a host has to give of each store that the file does not hold with its key.
+
+    A key is a placeholder; a store's id is no secret.
+    """
+    stores = {store.name: store for store in settings.load(environ, config).stores}
+    needed: dict[str, str] = {}
+    for name, platform in PLATFORMS.items():
+        given = {v: environ[v] for v in platform.key_variables if v in environ}
+        if not given:
+            continue
+        held = _held(name, {v: environ[v] for v in environ if v not in given}, config)
+        if platform.key_variable in given:
+            needed |= {} if held else {**given, platform.key_variable: placeholder(name)}
+        elif held is None or held.store_id != stores[name].store_id:
+            needed |= given
+    return needed
+
+
+def _held(name: str, environ: Mapping[str, str], config: Path | None) -> StoreSettings | None:
+    """The store as the file has it, None where it is none without the environment."""
+    try:
+        stores = settings.load(environ, config).stores
+    except ConfigurationError:
+        return None
+    return next((store for store in stores if name == store.name == store.platform), None)
+
+
+def _entry(config: Path | None, path: str | None, env: dict[str, str]) -> _Entry:
     command, *arguments = _command(path)
     file = ["--config", str(config.absolute())] if config else []
-    key = {} if found.stores else {"CLAW_API_KEY": PLACEHOLDER}
-    env = {**needed, "ORDER_SKILLS_HOME": str(found.home), **key}
     return _Entry(command, [*arguments, "serve", *file], env)
 
 
 def _form(host: str, entry: _Entry) -> dict[str, object]:
     if host == "vscode":
         return {"servers": {SERVER_NAME: {"type": "stdio", **asdict(entry)}}}
+    if host == "openclaw":
+        return {"mcp": {"servers": {SERVER_NAME: asdict(entry)}}}
     return {"mcpServers": {SERVER_NAME: asdict(entry)}}
 
 
@@ -133,3 +161,11 @@ def _claude_code_command(entry: _Entry) -> str:
     # --env takes as many words as follow, so that another option has to end it.
     words = ["claude", "mcp", "add", *variables, "--scope", "user", SERVER_NAME, "--"]
     return shlex.join([*words, entry.command, *entry.args])
+
+
+def _openclaw_command(entry: _Entry) -> str:
+    return shlex.join(["openclaw", "mcp", "set", SERVER_NAME, json.dumps(asdict(entry))])
+
+
+# Hosts that can be told by a command, too.
+_COMMANDS = {"claude-code": _claude_code_command, "openclaw": _openclaw_command}

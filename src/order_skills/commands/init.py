@@ -3,36 +3,33 @@
 Questions and answers go to standard error; standard output is what `config HOST` prints.
 """
 
-import getpass
 import sys
-import warnings
 from collections.abc import Mapping
+from dataclasses import replace as changed
 from pathlib import Path
 
 from order_skills import settings
-from order_skills.commands import HOSTS, host_config
+from order_skills.commands import HOSTS, host_config, terminal
 from order_skills.commands.checks import folder_problem, making_problem, try_store
 from order_skills.commands.config_file import CannotEdit, with_store, write_private
 from order_skills.errors import ConfigurationError
 from order_skills.settings_file import read_config
+from order_skills.settings_platforms import KEY_VARIABLES, PLATFORMS, checked_key
 from order_skills.settings_source import Source
-from order_skills.settings_stores import (
-    KEY_VARIABLES,
-    PLATFORMS,
-    StoreSettings,
-    checked_key,
-    read_store,
-)
+from order_skills.settings_stores import StoreSettings, checked_store_id, read_store
 from order_skills.settings_values import BadValue
 
-PLATFORM = "clawver"
+DEFAULT_PLATFORM = "clawver"
 
 
-def run(environ: Mapping[str, str], config: Path | None, *, replace: bool) -> int:
-    """Set the store up with the person at the terminal, and return the exit code.
+def run(
+    environ: Mapping[str, str], config: Path | None, platform: str | None, *, replace: bool
+) -> int:
+    """Set a store up with the person at the terminal, and return the exit code.
 
     Args:
         config: the file to write, by default `config.toml` of the home.
+        platform: whose store it is; None asks.
         replace: exchange the key of a store that is there already.
 
     Raises:
@@ -40,16 +37,25 @@ def run(environ: Mapping[str, str], config: Path | None, *, replace: bool) -> in
             store is there already. Nothing was written.
     """
     if not sys.stdin.isatty():
+        variables = " and ".join(PLATFORMS[platform or DEFAULT_PLATFORM].key_variables)
         raise ConfigurationError(
             "init",
-            "asks for the key at a terminal, and this is none; set CLAW_API_KEY instead, "
+            f"asks for the key at a terminal, and this is none; set {variables} instead, "
             "or write the key into config.toml",
         )
     kept = {name: value for name, value in environ.items() if name not in KEY_VARIABLES}
     home = settings.load(kept, sandbox=True).home
     path = (config or home / settings.CONFIG_NAME).absolute()
-    _check_place(path, home, replace=replace)
-    store, trust_env = _store(path, kept, _asked())
+    _check_place(path, home)
+    present = (read_config(path) or {}).get("stores")
+    platform = platform or _asked_platform()
+    if isinstance(present, dict) and platform in present and not replace:
+        raise ConfigurationError(
+            f"stores.{platform} in {path}",
+            f"is there already; run `order-skills init --replace --platform {platform}` to "
+            "exchange its key",
+        )
+    store, trust_env = _store(platform, path, {**kept, **_asked(platform)})
     if problem := try_store(store, trust_env=trust_env):
         print(f"order-skills: {problem}. Nothing was written.", file=sys.stderr)
         return 1
@@ -60,19 +66,14 @@ def run(environ: Mapping[str, str], config: Path | None, *, replace: bool) -> in
     except OSError as error:
         print(f"order-skills: {path} cannot be written ({error.strerror})", file=sys.stderr)
         return 1
-    print(f"The key works and is kept in {path}.", file=sys.stderr)
-    if PLATFORMS[PLATFORM].key_variable in environ:
-        print("CLAW_API_KEY is set here, too, and wins over the file.", file=sys.stderr)
+    print(f"The {PLATFORMS[platform].title} key works and is kept in {path}.", file=sys.stderr)
+    for variable in PLATFORMS[platform].key_variables:
+        if variable in environ:
+            print(f"{variable} is set here, too, and wins over the file.", file=sys.stderr)
     return _offer_host(environ, config)
 
 
-def _check_place(path: Path, home: Path, *, replace: bool) -> None:
-    stores = (read_config(path) or {}).get("stores")
-    if isinstance(stores, dict) and PLATFORM in stores and not replace:
-        raise ConfigurationError(
-            f"stores.{PLATFORM} in {path}",
-            "is there already; run `order-skills init --replace` to exchange its key",
-        )
+def _check_place(path: Path, home: Path) -> None:
     problem = folder_problem(home) if path.parent == home else making_problem(path)
     if problem:
         raise ConfigurationError(
@@ -80,38 +81,54 @@ def _check_place(path: Path, home: Path, *, replace: bool) -> None:
         )
 
 
-def _asked() -> str:
-    title = PLATFORMS[PLATFORM].title
+def _asked_platform() -> str:
+    words = ", ".join(PLATFORMS)
+    terminal.ask_about([f"Whose store is it? {words} (Enter: {DEFAULT_PLATFORM})"])
+    given = terminal.answered("Platform: ").strip().lower() or DEFAULT_PLATFORM
+    if given not in PLATFORMS:
+        raise ConfigurationError("the platform", f"must be one of {words}")
+    return given
+
+
+def _asked(platform: str) -> dict[str, str]:
+    """The key, and the store's id where there is one, under the names of their variables."""
+    facts = PLATFORMS[platform]
+    key = terminal.hidden(f"{facts.title} key (not shown while you type): ")
+    if key is None:
+        raise ConfigurationError("the key", "could not be read without showing it")
+    found, name = {}, "the key"
     try:
-        with warnings.catch_warnings():
-            # A terminal whose echo stays on would show the key.
-            warnings.simplefilter("error", getpass.GetPassWarning)
-            key = getpass.getpass(f"{title} key (not shown while you type): ", sys.stderr).strip()
-        return checked_key(PLATFORM, key).reveal()
-    except (EOFError, getpass.GetPassWarning):
-        raise ConfigurationError("the key", "could not be read without showing it") from None
+        found[facts.key_variable] = checked_key(platform, key.strip()).reveal()
+        if facts.store_id_variable is not None:
+            name = "the store's id"
+            given = terminal.answered(f"{facts.title} store id: ").strip()
+            found[facts.store_id_variable] = checked_store_id(given)
     except BadValue as bad:
-        raise ConfigurationError("the key", str(bad)) from None
+        raise ConfigurationError(f"{name} for {facts.title}", str(bad)) from None
+    return found
 
 
-def _store(path: Path, environ: Mapping[str, str], key: str) -> tuple[StoreSettings, bool]:
+def _store(platform: str, path: Path, environ: Mapping[str, str]) -> tuple[StoreSettings, bool]:
     """The store as it will be and `trust_env`, so that what is tried is what will be used."""
-    with_key = {**environ, PLATFORMS[PLATFORM].key_variable: key}
+    trust_env = False
     if path.exists():
-        found = settings.load(with_key, path)
-        return next(s for s in found.stores if s.name == PLATFORM), found.trust_env
-    table = Source({"platform": PLATFORM}, str)
-    return read_store(PLATFORM, table, with_key, settings.SERVED), False
+        found = settings.load(environ, path)
+        store, trust_env = next(s for s in found.stores if s.name == platform), found.trust_env
+    else:
+        table = Source({"platform": platform}, str)
+        store = read_store(platform, table, environ, settings.SERVED)
+    return changed(store, key_setting=f"typed for {store.key_setting}"), trust_env
 
 
 def _new_text(path: Path, store: StoreSettings) -> str:
     old = path.read_text(encoding="utf-8-sig") if path.exists() else ""
-    url = store.url if store.url != PLATFORMS[PLATFORM].url else None
+    url = store.url if store.url != PLATFORMS[store.platform].url else None
     try:
-        return with_store(old, PLATFORM, store.key.reveal(), url)
+        return with_store(old, store.platform, store.key.reveal(), url=url, store_id=store.store_id)
     except CannotEdit:
         raise ConfigurationError(
-            str(path), f"is written in a way that cannot be changed safely; edit stores.{PLATFORM}"
+            str(path),
+            f"is written in a way that cannot be changed safely; edit stores.{store.platform}",
         ) from None
 
 

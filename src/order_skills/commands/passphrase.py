@@ -14,7 +14,7 @@ from order_skills.commands.checks import folder_problem, making_problem
 from order_skills.commands.config_file import CannotEdit, write_private
 from order_skills.errors import ConfigurationError
 from order_skills.passphrase import MIN_LENGTH, hashed
-from order_skills.settings_stores import KEY_VARIABLES
+from order_skills.settings_platforms import KEY_VARIABLES
 
 _NAME = "approval_passphrase"
 _OURS = re.compile(rf"\s*{_NAME}\s*=")

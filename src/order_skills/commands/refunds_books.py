@@ -8,12 +8,14 @@ from pathlib import Path
 
 from order_skills.errors import Code, Refusal
 from order_skills.refunds.desk import Desk
-from order_skills.refunds.intents import Intent
-from order_skills.refunds.ledger import Ledger
+from order_skills.refunds.intents import Intent, State
+from order_skills.refunds.ledger import Frozen, Ledger
 from order_skills.refunds.operating import not_there
 from order_skills.settings import SANDBOX_LEDGER_NAME, Settings
 from order_skills.stores.base import Store
 from order_skills.workspace import Workspace, open_desk, open_workspace
+
+_SANDBOX_SECONDS = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,18 @@ class Books:
         ]
         self._sandbox = sandbox
 
+    async def frozen(self) -> Frozen | None:
+        """Since when and by whom refunds are stopped."""
+        desk = self.workspace.desk
+        if desk not in self._desks:
+            return None
+        return await desk.ledger.run(lambda books: books.frozen())
+
     async def newest(self, limit: int | None) -> tuple[float, list[tuple[Intent, bool]]]:
-        """The time of the ledger, and all refunds, newest first, with whether a sandbox's."""
+        """The time of the ledger, and all refunds, newest first, with whether a sandbox's.
+
+        A sandbox's are listed for a day, and while they wait: its store ended with its process.
+        """
 
         def read(books: Ledger) -> tuple[float, tuple[Intent, ...]]:
             books.expire()
@@ -55,7 +67,8 @@ class Books:
         now, found = 0.0, []
         for desk in self._desks:
             now, intents = await desk.ledger.run(read)
-            found += [(intent, desk is self._sandbox) for intent in intents]
+            sandbox = desk is self._sandbox
+            found += [(i, sandbox) for i in intents if not sandbox or _is_fresh(i, now)]
         found.sort(key=lambda entry: entry[0].created_at, reverse=True)
         return now, found[:limit]
 
@@ -113,6 +126,10 @@ def must_not_be_read_only(settings: Settings) -> None:
             "these settings only read, so no refund is approved or settled here",
             "run it without ORDER_SKILLS_READ_ONLY and read_only",
         )
+
+
+def _is_fresh(intent: Intent, now: float) -> bool:
+    return intent.state is State.PREPARED or now - intent.created_at < _SANDBOX_SECONDS
 
 
 def _sandbox_ledger(settings: Settings) -> Path:

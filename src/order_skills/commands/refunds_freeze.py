@@ -17,7 +17,7 @@ def freeze(settings: Settings) -> int:
     """
     before = asyncio.run(_set(settings, terminal.who()))
     if before is not None:
-        terminal.tell(f"All refunds are stopped already, {_since(before)}.")
+        terminal.tell(f"All refunds are stopped already, {since(before)}.")
     else:
         terminal.tell(
             "All refunds of this ledger are stopped, in every process. "
@@ -40,7 +40,7 @@ def unfreeze(settings: Settings) -> int:
             return 1
     before = asyncio.run(_lift(settings, terminal.who()))
     if before is not None:
-        terminal.tell(f"Refunds go on; they were stopped {_since(before)}.")
+        terminal.tell(f"Refunds go on; they were stopped {since(before)}.")
     else:
         terminal.tell("Refunds were not stopped.")
     return 0
@@ -66,6 +66,7 @@ async def _lift(settings: Settings, by: str) -> Frozen | None:
     return before
 
 
-def _since(frozen: Frozen) -> str:
+def since(frozen: Frozen) -> str:
+    """When refunds were stopped, and by whom."""
     at = datetime.fromtimestamp(frozen.at, UTC)
     return f"since {at:%Y-%m-%d %H:%M:%S} UTC, by {frozen.by}"

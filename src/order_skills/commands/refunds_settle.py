@@ -5,9 +5,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from order_skills.commands import refunds_books, terminal
+from order_skills.commands import no_store, refunds_books, terminal
 from order_skills.commands.refunds_show import as_section_6
-from order_skills.errors import Code, ConfigurationError, Refusal
+from order_skills.errors import Code, Refusal
 from order_skills.refunds import operating
 from order_skills.refunds.intents import Intent, State
 from order_skills.refunds.reconciling import Finding, reconcile
@@ -56,9 +56,7 @@ def reconcile_all(settings: Settings, orders: Sequence[str], *, as_json: bool) -
     """
     refunds_books.must_not_be_read_only(settings)
     if not settings.stores:
-        raise ConfigurationError(
-            "CLAW_API_KEY", "is not set, and no store is configured otherwise; reconcile reads it"
-        )
+        raise no_store("set one of them: reconcile reads the store")
     found = asyncio.run(_reconcile(settings, orders, aloud=not as_json))
     in_doubt = any(finding.in_doubt for finding in found)
     if as_json:

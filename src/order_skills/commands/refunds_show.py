@@ -9,8 +9,10 @@ from typing import Any
 
 from order_skills import money
 from order_skills.commands import refunds_books
-from order_skills.commands.terminal import tell
+from order_skills.commands.refunds_freeze import since
+from order_skills.commands.terminal import say, tell
 from order_skills.refunds.intents import Event, Intent
+from order_skills.refunds.ledger import Frozen
 from order_skills.refunds.words import words
 from order_skills.settings import Settings
 
@@ -54,7 +56,13 @@ def as_section_6(intent: Intent, *, sandbox: bool) -> dict[str, Any]:
 
 def list_all(settings: Settings, *, as_json: bool, limit: int | None) -> int:
     """Print all refunds, or the newest so many; the exit code."""
-    now, found = asyncio.run(_newest(settings, limit))
+    now, found, frozen = asyncio.run(_newest(settings, limit))
+    if frozen is not None:
+        line = (
+            f"Refunds are frozen {since(frozen)}. To let them go on: order-skills refunds unfreeze"
+        )
+        # Beside the JSON, whose form is fixed.
+        (say if as_json else tell)(line)
     if as_json:
         refunds = [as_section_6(intent, sandbox=sandbox) for intent, sandbox in found]
         print(json.dumps({"refunds": refunds}, indent=2))
@@ -85,9 +93,11 @@ def show(settings: Settings, refund_id: str, *, as_json: bool) -> int:
     return 0
 
 
-async def _newest(settings: Settings, limit: int | None) -> tuple[float, list[tuple[Intent, bool]]]:
+async def _newest(
+    settings: Settings, limit: int | None
+) -> tuple[float, list[tuple[Intent, bool]], Frozen | None]:
     async with refunds_books.opened(settings) as books:
-        return await books.newest(limit)
+        return *(await books.newest(limit)), await books.frozen()
 
 
 async def _one(settings: Settings, refund_id: str) -> tuple[refunds_books.Found, tuple[Event, ...]]:
