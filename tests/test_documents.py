@@ -152,7 +152,8 @@ def test_the_skill_says_what_openclaw_needs_to_load_it() -> None:
 
     front = strictyaml.load(text("skill.md").split("---\n")[1]).data
     openclaw = front["metadata"]["openclaw"]
-    assert openclaw["requires"] == {"bins": ["order-skills"], "env": ["CLAW_API_KEY"]}
+    # Which key it needs depends on the store's platform, so none is required to load it.
+    assert openclaw["requires"] == {"bins": ["order-skills"]}
     assert openclaw["primaryEnv"] == "CLAW_API_KEY"
 
 

@@ -52,13 +52,13 @@ class WrongSizeAnswer(Answer):
 
 
 class Totals(Answer):
-    """Money of one currency."""
+    """Money of one currency. What was refunded is absent where an order does not say it."""
 
     currency: str
     orders: int = 0
     gross_minor: int = 0
-    refunded_minor: int = 0
-    net_minor: int = 0
+    refunded_minor: int | None = None
+    net_minor: int | None = None
 
 
 class BestSeller(Answer):

@@ -192,3 +192,47 @@ async def test_a_quiet_day_is_an_answer(door: Doors) -> None:
         assert (report["orders"], report["totals"], report["needs_attention"]) == (0, [], [])
         assert report["by_status"] == {}
         assert report["complete"] is True
+
+
+async def test_open_orders_from_before_the_period_are_named_when_they_wait_too_long(
+    door: Doors,
+) -> None:
+    cap = {"items": [{"product_id": "prod_cap"}]}
+    box = shop(
+        one_day(1),
+        one_day(3 * 24, status="pending"),
+        one_day(4 * 24, status="processing", **cap),
+        one_day(6 * 24, status="processing", **cap),
+        one_day(7 * 24, status="confirmed", **cap),
+        one_day(8 * 24, status="shipped", **cap),
+        one_day(40 * 24, status="processing", **cap),
+    )
+    async with door(box=box) as opened:
+        report = await opened.answer("order_report")
+        assert {a["order_id"]: a["reason"] for a in report["needs_attention"]} == {
+            "ord_2": "unpaid for more than a day",
+            "ord_4": "waiting for more than five days",
+            "ord_5": "waiting for more than five days",
+        }
+        assert report["orders"] == 1
+        assert report["complete"] is True
+        assert "note" not in report
+
+
+async def test_a_period_of_the_past_is_about_itself_alone(door: Doors) -> None:
+    box = shop(one_day(30), one_day(6 * 24, status="processing"))
+    async with door(box=box) as opened:
+        before = (box.now() - DAY).isoformat()
+        report = await opened.answer("order_report", created_before=before)
+        assert (report["orders"], report["needs_attention"]) == (1, [])
+
+
+async def test_open_orders_that_could_not_be_looked_at_are_told(door: Doors) -> None:
+    box = shop(one_day(1), one_day(6 * 24, status="processing"))
+    async with door(box=box) as opened:
+        # The first list is the period's; those that follow are of open orders.
+        box.faults.add(Fault("twice", path="/v1/orders$"))
+        box.faults.add(Fault("status", code=403, path="/v1/orders$", times=None))
+        report = await opened.answer("order_report")
+        assert (report["orders"], report["needs_attention"]) == (1, [])
+        assert "Not all open orders from before the period were looked at" in report["note"]

@@ -203,7 +203,36 @@ async def test_of_several_pieces_it_asks_how_many(door: Doors) -> None:
         guide = await opened.answer("wrong_size_playbook", order_id="ord_1015", wanted_size="L")
         assert guide["items"][0]["refund"]["amount_minor"] == 7497
         assert any("3 pieces" in question for question in guide["questions"])
-        assert "quantity" in words_of(guide)
+        (step,) = [step for step in guide["steps"] if "refund_order(" in step]
+        assert "74.97 USD for all 3 pieces" in step
+        assert step.endswith(
+            'refund_order(order_id="ord_1015", item_ids=["item_1015_1"], quantity=1, '
+            'reason="wrong size")'
+        )
+
+
+async def test_the_proposed_call_for_one_of_several_pieces_refunds_one(sending: Doors) -> None:
+    async with sending() as door:
+        guide = await door.answer("wrong_size_playbook", order_id="ord_1015")
+        assert "quantity=1" in words_of(guide)
+        given = {"item_ids": ["item_1015_1"], "quantity": 1, "reason": "wrong size"}
+        refund = await door.answer("refund_order", order_id="ord_1015", **given)
+        assert (refund["outcome"], refund["amount_minor"]) == ("refunded", 2499)
+
+
+@pytest.mark.parametrize(
+    ("order_id", "why"), [("ord_1005", "is not paid"), ("ord_1010", "is cancelled")]
+)
+async def test_an_order_that_is_over_ends_the_guide_at_once(
+    door: Doors, order_id: str, why: str
+) -> None:
+    async with door() as opened:
+        guide = await opened.answer("wrong_size_playbook", order_id=order_id, wanted_size="L")
+        (step,) = guide["steps"]
+        assert step.startswith(f"Stop here: order {order_id} {why}")
+        assert len(guide["questions"]) == 1
+        assert why in guide["customer_reply"]
+        assert "in stock" not in words_of(guide)
 
 
 REFUSED = {

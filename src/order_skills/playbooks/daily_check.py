@@ -1,7 +1,7 @@
 """PURE: what happened to the orders of a period, and which of them a person should look at."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from order_skills.answers import Attention, BestSeller, Totals
@@ -11,6 +11,8 @@ from order_skills.orders import Order
 WAITING = timedelta(days=5)
 # An unpaid order older than this will hardly be paid any more.
 UNPAID = timedelta(days=1)
+# The order words of orders that may still wait for something.
+OPEN = ("pending", "confirmed", "processing")
 TOP = 5
 MAX_ATTENTION = 30
 
@@ -29,21 +31,26 @@ def by_payment(orders: Sequence[Order]) -> dict[str, int]:
 
 
 def totals(orders: Sequence[Order]) -> list[Totals]:
-    """Money by currency: what was paid, refunded, and the rest."""
-    found: dict[str, Totals] = {}
+    """Money by currency: what was paid, and where every order says it, refunded and the rest."""
+    paid: dict[str, list[Order]] = {}
     for order in orders:
-        if order.payment_status not in _PAID:
-            continue
-        before = found.get(order.currency) or Totals(currency=order.currency)
-        refunded = order.refunded_minor or 0
-        found[order.currency] = Totals(
-            currency=order.currency,
-            orders=before.orders + 1,
-            gross_minor=before.gross_minor + order.total_minor,
-            refunded_minor=before.refunded_minor + refunded,
-            net_minor=before.net_minor + order.total_minor - refunded,
-        )
-    return [found[currency] for currency in sorted(found)]
+        if order.payment_status in _PAID:
+            paid.setdefault(order.currency, []).append(order)
+    return [_total(currency, paid[currency]) for currency in sorted(paid)]
+
+
+def _total(currency: str, paid: Sequence[Order]) -> Totals:
+    gross = sum(order.total_minor for order in paid)
+    refunds = [order.refunded_minor for order in paid]
+    refunded = sum(amount or 0 for amount in refunds)
+    said = None not in refunds
+    return Totals(
+        currency=currency,
+        orders=len(paid),
+        gross_minor=gross,
+        refunded_minor=refunded if said else None,
+        net_minor=gross - refunded if said else None,
+    )
 
 
 def best_sellers(orders: Sequence[Order]) -> list[BestSeller]:
@@ -74,27 +81,44 @@ def best_sellers(orders: Sequence[Order]) -> list[BestSeller]:
 
 def needs_attention(orders: Sequence[Order], now: datetime) -> list[Attention]:
     """What a person should look at, in the order of the orders."""
-    found = [
-        Attention(order_id=order.order_id, reason=reason)
-        for order in orders
-        if (reason := _reason(order, now)) is not None
-    ]
+    return _attention(orders, now, _reason)
+
+
+def waiting(orders: Sequence[Order], now: datetime) -> list[Attention]:
+    """Which of these, from before the period, wait too long."""
+    return _attention(orders, now, _waits)
+
+
+def _attention(
+    orders: Sequence[Order], now: datetime, why: Callable[[Order, timedelta], str | None]
+) -> list[Attention]:
+    found = []
+    for order in orders:
+        reason = why(order, now - datetime.fromisoformat(order.created_at))
+        if reason is not None:
+            found.append(Attention(order_id=order.order_id, reason=reason))
     return found[:MAX_ATTENTION]
 
 
-def _reason(order: Order, now: datetime) -> str | None:
-    age = now - datetime.fromisoformat(order.created_at)
+def _reason(order: Order, age: timedelta) -> str | None:
     payment, status = order.payment_status, order.status
     if payment in ("failed", "disputed"):
         return f"payment {payment}"
-    if status == "unknown" or payment == "unknown":
+    # A payment that is worked out is unknown for want of a word, such as of an import.
+    reported = order.payment_status_source == "reported"
+    if status == "unknown" or (payment == "unknown" and reported):
         return "a status that order-skills does not know"
     if status == "shipped" and order.tracking is None:
         return "shipped without tracking"
-    if payment == "pending" and status != "cancelled" and age > UNPAID:
-        return "unpaid for more than a day"
     if payment == "paid" and status == "cancelled":
         return "cancelled but not refunded"
+    return _waits(order, age)
+
+
+def _waits(order: Order, age: timedelta) -> str | None:
+    payment, status = order.payment_status, order.status
+    if payment == "pending" and status != "cancelled" and age > UNPAID:
+        return "unpaid for more than a day"
     if status in ("confirmed", "processing") and payment == "paid" and age > WAITING:
         return "waiting for more than five days"
     return None

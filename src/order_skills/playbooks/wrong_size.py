@@ -73,6 +73,19 @@ def playbook(
         _item(order, item, products.get(item.product_id or ""), refunds[item.item_id], wanted_size)
         for item in items
     ]
+    if (closed := _closed(order)) is not None:
+        return WrongSizeAnswer(
+            order_id=order.order_id,
+            currency=order.currency,
+            items=found,
+            steps=[
+                f"Stop here: order {order.order_id} {closed}, so nothing of it is exchanged or "
+                "given back; tell the person"
+            ],
+            questions=["Is it about another order? Ask, and find that one with list_orders"],
+            customer_reply=f"Thank you for writing about order {order.order_id}. I see that it "
+            f"{closed}. Could you tell me whether you mean another order?",
+        )
     return WrongSizeAnswer(
         order_id=order.order_id,
         currency=order.currency,
@@ -81,6 +94,15 @@ def playbook(
         questions=_questions(items, found, wanted_size),
         customer_reply=_reply(order, items[0], found[0], wanted_size),
     )
+
+
+def _closed(order: Order) -> str | None:
+    """Why there is nothing to do for the order; None where there is."""
+    if order.status == "cancelled":
+        return "is cancelled"
+    if order.payment_status in ("pending", "failed", "partially_paid"):
+        return "is not paid"
+    return "is refunded already" if order.payment_status == "refunded" else None
 
 
 def _item(
@@ -176,11 +198,13 @@ def _steps(
     for line, item in zip(bought, items, strict=True):
         if item.refund.allowed and item.refund.amount_minor is not None:
             amount = money.shown(item.refund.amount_minor, order.currency)
-            if _pieces(line) > 1:
-                amount += f" (all {_pieces(line)} pieces; with quantity, fewer)"
+            # One piece is the least that the call can mean; how many it is, is asked for.
+            pieces = _pieces(line)
+            quantity = ", quantity=1" if pieces > 1 else ""
+            whole = f" for all {pieces} pieces; quantity is how many are wrong" if quantity else ""
             steps.append(
-                f'When the customer agrees, refund {amount}: refund_order(order_id="'
-                f'{order.order_id}", item_ids=["{item.item_id}"], reason="wrong size")'
+                f'When the customer agrees, refund {amount}{whole}: refund_order(order_id="'
+                f'{order.order_id}", item_ids=["{item.item_id}"]{quantity}, reason="wrong size")'
             )
         else:
             why = ", ".join(item.refund.blockers) or "nothing is left"

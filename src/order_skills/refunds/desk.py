@@ -154,7 +154,7 @@ class Desk:
             raise Refusal(
                 Code.REFUND_NOT_FOUND,
                 "there is no refund with this refund_id",
-                "check_refund(order_id=...) lists the refunds of an order",
+                "give the rr_… id that refund_order, cancel_order or check_refund answered with",
             )
         return await self._as_it_stands(intent, Budget(ANSWER_SECONDS))
 

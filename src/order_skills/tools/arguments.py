@@ -62,13 +62,53 @@ def _true(value: object) -> object:
     return value
 
 
+# No label or note is longer; a note may have lines.
+LABEL_CAP = 128
+NOTE_CAP = 1_000
+
+
+def _label(value: str) -> str:
+    """Text as it may be kept by a store: without what nobody can see."""
+    return _plain(value, LABEL_CAP)
+
+
+def _note(value: str) -> str:
+    return _plain(value, NOTE_CAP)
+
+
+def _plain(value: str, cap: int) -> str:
+    if not (plain := text.clean(value, cap)):
+        raise ValueError("must not be empty")
+    return plain
+
+
+def _link(value: str) -> str:
+    if not value.startswith(("https://", "http://")) or text.clean(value, NOTE_CAP) != value:
+        raise ValueError("must be a link that begins with https://")
+    if any(char.isspace() for char in value):
+        raise ValueError("must not hold spaces")
+    return value
+
+
+REFUND_ID_PATTERN = r"^rr_[0-9a-z]{4,32}$"
+
 OrderId = Annotated[str, Field(pattern=ID_PATTERN, description="e.g. ord_abc123")]
 ItemId = Annotated[str, Field(pattern=ID_PATTERN, description="item_id from get_order")]
 CheckoutId = Annotated[str, Field(pattern=ID_PATTERN, description="The order's checkout_id")]
-RefundId = Annotated[str, Field(pattern=r"^rr_[0-9a-z]{4,32}$", description="e.g. rr_7f3k2m9a0b")]
+RefundId = Annotated[str, Field(pattern=REFUND_ID_PATTERN, description="e.g. rr_7f3k2m9a0b")]
+# An id of anything else; what it is of is said where it is used.
+AnyId = Annotated[str, Field(pattern=ID_PATTERN)]
 AmountMinor = Annotated[
     int, Field(ge=1, le=money.MAX_MINOR, description="In minor units: 24.99 USD is 2499")
 ]
+# Of a price or a payment, which may be nothing.
+PriceMinor = Annotated[int, Field(ge=0, le=money.MAX_MINOR)]
+Pieces = Annotated[int, Field(ge=1, le=10_000)]
+Label = Annotated[
+    str, StringConstraints(min_length=1, max_length=LABEL_CAP), AfterValidator(_label)
+]
+Note = Annotated[str, StringConstraints(min_length=1, max_length=NOTE_CAP), AfterValidator(_note)]
+Link = Annotated[str, StringConstraints(max_length=NOTE_CAP), AfterValidator(_link)]
 Instant = Annotated[str, StringConstraints(max_length=40), AfterValidator(_instant)]
 # Text to look for: what surrounds it is no part of it.
 Words = Annotated[str, StringConstraints(strip_whitespace=True)]
@@ -100,6 +140,12 @@ _PROBLEMS: Mapping[str, str] = {
     "value_error": "{error}",
 }
 
+# An id of another kind than the one asked for: where the right one is found.
+_FORMS: Mapping[str, str] = {
+    REFUND_ID_PATTERN: "does not have the form of ours; if it is the store's own id of a refund, "
+    "check_refund(order_id=...) lists ours",
+}
+
 
 def read(model: type[Arguments], raw: Mapping[str, Any], tool: str) -> Arguments:
     """The arguments, or the first thing that is wrong with them.
@@ -116,6 +162,7 @@ def read(model: type[Arguments], raw: Mapping[str, Any], tool: str) -> Arguments
         raise refused("an argument", "cannot be read", model, tool) from None
     kind, context = first["type"], first.get("ctx", {})
     problem = _PROBLEMS.get(kind, "is not valid").format(**context)
+    problem = _FORMS.get(context.get("pattern", ""), problem)
     raise refused(_name(first["loc"]), problem, model, tool)
 
 

@@ -7,7 +7,7 @@ from pydantic import Field
 from order_skills.answers import Answer
 from order_skills.errors import AgentError
 from order_skills.orders import Order
-from order_skills.refunds.desk import Handled
+from order_skills.refunds.handled import Handled
 from order_skills.refunds.intents import Request, State
 from order_skills.tools import approval
 from order_skills.tools.arguments import AmountMinor, Arguments, OrderId

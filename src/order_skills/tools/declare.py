@@ -5,20 +5,21 @@ its schemas, whether this mode lists it, and that nothing but our own errors rea
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
 
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, InputRequiredResult, TextContent, ToolAnnotations
-from pydantic import BaseModel, PrivateAttr, create_model
+from pydantic import BaseModel, Field, PrivateAttr, create_model
 
 from order_skills.errors import AgentError, Code, StoreError
 from order_skills.stores.base import Capabilities, Store
 from order_skills.tools import arguments, rendering, schemas
 from order_skills.tools.arguments import Arguments
+from order_skills.tools.menu import Menu
 
 if TYPE_CHECKING:
     from order_skills.workspace import Workspace
@@ -54,6 +55,8 @@ class ToolSpec(Generic[A]):
     """A tool. `needs` says which stores can serve it; `run` does the work.
 
     `repeatable`: whether calling it again with the same arguments changes nothing more.
+    `additive`: whether what it changes only adds to the store, so that nothing is lost by it.
+    `choices`: the words that a store can have for an argument, for its schema.
     """
 
     name: str
@@ -65,12 +68,16 @@ class ToolSpec(Generic[A]):
     run: Callable[[ToolCall, A], Awaitable[BaseModel]]
     needs: Callable[[Capabilities], bool] = field(default=lambda _: True)
     repeatable: bool = True
+    additive: bool = False
+    choices: Callable[[Capabilities], Mapping[str, Sequence[str]]] = field(
+        default=lambda store: {"status": store.statuses}
+    )
 
     def hints(self) -> ToolAnnotations:
         """All four hints, always. Reading a store is open world: its data is not ours."""
         return ToolAnnotations(
             read_only_hint=self.effect is Effect.READS,
-            destructive_hint=self.effect is Effect.MOVES_MONEY,
+            destructive_hint=not (self.effect is Effect.READS or self.additive),
             idempotent_hint=self.repeatable,
             open_world_hint=True,
         )
@@ -99,12 +106,16 @@ class DeclaredTool(Tool):
     _spec: ToolSpec[Any] = PrivateAttr()
     _arguments: type[Arguments] = PrivateAttr()
     _workspace: "Workspace" = PrivateAttr()
+    _menu: Menu = PrivateAttr()
 
     @classmethod
-    def declare(cls, spec: ToolSpec[Any], workspace: "Workspace") -> "DeclaredTool":
+    def declare(cls, spec: ToolSpec[Any], workspace: "Workspace", menu: Menu) -> "DeclaredTool":
         """The tool as this workspace's stores and mode have it."""
-        stores = [s for s in workspace.stores.values() if spec.needs(s.capabilities)]
-        statuses = {word: None for s in stores for word in s.capabilities.statuses}
+        choices: dict[str, dict[str, None]] = {}
+        for store in workspace.stores.values():
+            if spec.needs(store.capabilities):
+                for argument, words in spec.choices(store.capabilities).items():
+                    choices.setdefault(argument, {}).update(dict.fromkeys(words))
         model = _with_store(spec.arguments, tuple(workspace.stores))
         tool = cls.from_function(
             _never_called,
@@ -114,12 +125,13 @@ class DeclaredTool(Tool):
             annotations=spec.hints(),
             structured_output=False,
         )
-        tool.parameters = schemas.of_arguments(model, {"status": statuses})
+        tool.parameters = schemas.of_arguments(model, choices)
         tool.fn_metadata.output_schema = schemas.of_answer(
             spec.answer, sandbox=workspace.settings.sandbox
         )
         assert isinstance(tool, DeclaredTool)
         tool._spec, tool._arguments, tool._workspace = spec, model, workspace
+        tool._menu = menu
         return tool
 
     async def run(
@@ -127,39 +139,48 @@ class DeclaredTool(Tool):
     ) -> CallToolResult | InputRequiredResult:
         """One call, from raw arguments to the result; never raises but for cancellation."""
         spec, workspace = self._spec, self._workspace
+        # Known before the arguments are read, for the words of what is wrong with them.
+        store = workspace.stores.get(str(arguments_given.get("store")))
         try:
             given = arguments.read(self._arguments, arguments_given, spec.name)
             store = workspace.store_of(getattr(given, "store", None))
             if not spec.needs(store.capabilities):
-                raise workspace.not_supported(spec.name, store)
+                raise self._menu.not_supported(spec.name, store)
             answer = await spec.run(ToolCall(workspace, store, context), given)
         except AskHost as asked:
             return asked.request
         except ErrorAnswer as error:
-            return _error(error.error, self._structure(error.answer))
+            return self._error(error.error, store, error.answer)
         except AgentError as error:
-            return _error(error)
+            return self._error(error, store)
         except Exception as error:
             # The text of an unexpected error may hold anything; only its kind is written down.
             logger.error("%s failed unexpectedly: %s", spec.name, type(error).__name__)
             logger.debug("%s", spec.name, exc_info=error)
-            return _error(_internal(spec))
-        structure = self._structure(answer)
+            return self._error(_internal(spec), store)
+        structure = self._structure(answer, store)
         return CallToolResult(
             content=[TextContent(type="text", text=rendering.render(structure))],
             structured_content=structure,
         )
 
-    def _structure(self, answer: BaseModel) -> dict[str, Any]:
+    def _structure(self, answer: BaseModel, store: Store | None) -> dict[str, Any]:
         fields = answer.model_dump(mode="json", exclude_none=True)
+        fields = self._menu.answer(fields, store)
         return {"sandbox": True, **fields} if self._workspace.settings.sandbox else fields
+
+    def _error(
+        self, error: AgentError, store: Store | None, answer: BaseModel | None = None
+    ) -> CallToolResult:
+        structure = None if answer is None else self._structure(answer, store)
+        return error_result(self._menu.sentence(str(error), store), structure)
 
 
 def _with_store(model: type[Arguments], names: tuple[str, ...]) -> type[Arguments]:
     """The arguments with a required `store`, if there are several to choose from."""
     if len(names) == 1:
         return model
-    choice: Any = Literal[names]
+    choice: Any = Annotated[Literal[names], Field(description="Which store")]
     return create_model(model.__name__, __base__=model, store=(choice, ...))
 
 
@@ -167,14 +188,10 @@ async def _never_called() -> None:
     """Stands where the SDK wants a function; `DeclaredTool.run` does the work."""
 
 
-def error_result(error: AgentError) -> CallToolResult:
+def error_result(text: str, structure: Mapping[str, Any] | None = None) -> CallToolResult:
     """An error as an agent reads it: its text begins with the code."""
-    return _error(error)
-
-
-def _error(error: AgentError, structure: Mapping[str, Any] | None = None) -> CallToolResult:
     return CallToolResult(
-        content=[TextContent(type="text", text=str(error))],
+        content=[TextContent(type="text", text=text)],
         structured_content=None if structure is None else dict(structure),
         is_error=True,
     )
@@ -183,7 +200,8 @@ def _error(error: AgentError, structure: Mapping[str, Any] | None = None) -> Cal
 def _internal(spec: ToolSpec[Any]) -> AgentError:
     next_step = "tell the owner; order-skills wrote the kind of error to its log"
     if spec.effect is not Effect.READS:
-        next_step = "do not repeat it; ask get_refund or get_order what happened, tell the owner"
+        look = "get_refund or get_order" if spec.effect is Effect.MOVES_MONEY else "get_order"
+        next_step = f"do not repeat it; ask {look} what happened, tell the owner"
     return StoreError(
         Code.STORE_BAD_ANSWER,
         f"{spec.name} met something it does not know how to read",

@@ -7,12 +7,17 @@ from pydantic import Field
 from order_skills.answers import Answer
 from order_skills.errors import Code, Refusal, StoreError
 from order_skills.orders import Download, Item, Order
+from order_skills.stores.base import CustomerLinks
 from order_skills.tools.arguments import Arguments, CheckoutId, ItemId, OrderId
 from order_skills.tools.declare import Effect, ToolCall, ToolSpec
 from order_skills.tools.items import items_of
 
 # The payment words on which a customer has a right to the file.
 _ENTITLED = ("paid", "partially_refunded")
+# Where a store says no type, whether there is a file is seen by asking for it.
+_MAY_BE_FILES = ("digital", None)
+# After these the other items are not asked for: each would wait as long, for the same.
+_ASK_NO_MORE = (Code.STORE_UNAVAILABLE, Code.STORE_RATE_LIMITED, Code.STORE_UNAUTHORIZED)
 
 
 class ResendDownloadArguments(Arguments):
@@ -47,6 +52,7 @@ class ResendDownloadAnswer(Answer):
     """What resend_download answers."""
 
     order_id: str
+    audience: str
     links: list[Link]
     skipped: list[Skipped]
 
@@ -54,7 +60,7 @@ class ResendDownloadAnswer(Answer):
 async def resend_download(call: ToolCall, given: ResendDownloadArguments) -> ResendDownloadAnswer:
     """Fresh links for the digital items of an order."""
     if given.audience == "customer":
-        found = await call.store.customer_links(given.order_id)
+        found = await _customer_links(call, given.order_id)
         order, items, skipped = found.order, *_digital(call, found.order, given.item_id)
         links = []
         for item in items:
@@ -67,21 +73,43 @@ async def resend_download(call: ToolCall, given: ResendDownloadArguments) -> Res
         order = await call.store.get_order(given.order_id)
         items, skipped = _digital(call, order, given.item_id)
         links = await _owner_links(call, order, items, skipped)
-    return ResendDownloadAnswer(order_id=order.order_id, links=links, skipped=skipped)
+    return ResendDownloadAnswer(
+        order_id=order.order_id, audience=given.audience, links=links, skipped=skipped
+    )
+
+
+async def _customer_links(call: ToolCall, order_id: str) -> CustomerLinks:
+    """The links of the customer.
+
+    Raises:
+        Refusal: NOT_SUPPORTED, naming the links that this store does have.
+    """
+    try:
+        return await call.store.customer_links(order_id)
+    except Refusal as refusal:
+        if refusal.code is not Code.NOT_SUPPORTED:
+            raise
+        raise Refusal(
+            Code.NOT_SUPPORTED,
+            f"{call.store.capabilities.title} has no public links of the customer's own",
+            f'resend_download(order_id="{order_id}", audience="owner") makes a link that the '
+            "owner can hand on",
+        ) from None
 
 
 async def _owner_links(
     call: ToolCall, order: Order, items: list[Item], skipped: list[Skipped]
 ) -> list[Link]:
-    links, failed = [], []
+    links: list[Link] = []
+    failed: list[StoreError] = []
     for item in items:
-        try:
-            download = await call.store.download(order.order_id, item.item_id)
-        except StoreError as error:
-            failed.append(error)
-            skipped.append(Skipped(item_id=item.item_id, reason=str(error)))
-        else:
-            links.append(_link(download))
+        if not (failed and failed[-1].code in _ASK_NO_MORE):
+            try:
+                links.append(_link(await call.store.download(order.order_id, item.item_id)))
+                continue
+            except StoreError as error:
+                failed.append(error)
+        skipped.append(Skipped(item_id=item.item_id, reason=str(failed[-1])))
     if failed and not links:
         raise failed[0]
     return links
@@ -92,7 +120,7 @@ def _link(download: Download) -> Link:
 
 
 def _digital(call: ToolCall, order: Order, item_id: str | None) -> tuple[list[Item], list[Skipped]]:
-    """The items to link, and those that are no files.
+    """The items to link, and those that are no files; what has no type is the store's to say.
 
     Raises:
         AgentError: NOT_PAID, ITEM_NOT_FOUND, NOT_DIGITAL, or the store did not send the items.
@@ -107,7 +135,7 @@ def _digital(call: ToolCall, order: Order, item_id: str | None) -> tuple[list[It
             "send the file from the store's dashboard",
         )
     wanted = items_of(call, order, item_id)
-    digital = [item for item in wanted if item.type == "digital"]
+    digital = [item for item in wanted if item.type in _MAY_BE_FILES]
     if not digital:
         which = f"item {item_id}" if item_id else "no item of the order"
         verb = "is not" if item_id else "is"
@@ -116,7 +144,7 @@ def _digital(call: ToolCall, order: Order, item_id: str | None) -> tuple[list[It
             f"{which} {verb} a download in order {order.order_id}",
             f"{look} shows the items and where a parcel is",
         )
-    others = [i for i in wanted if i.type != "digital"]
+    others = [i for i in wanted if i.type not in _MAY_BE_FILES]
     return digital, [Skipped(item_id=i.item_id, reason="not a download") for i in others]
 
 

@@ -1,12 +1,19 @@
 """list_orders and get_order."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, SkipValidation
 
 from order_skills.answers import Answer
-from order_skills.errors import Refusal
-from order_skills.orders import Order, OrderStatus, PaymentStatus
+from order_skills.errors import Code, Refusal
+from order_skills.orders import (
+    ORDER_STATUSES,
+    PAYMENT_STATUSES,
+    Order,
+    OrderStatus,
+    PaymentStatus,
+)
 from order_skills.tools import arguments, finding
 from order_skills.tools.arguments import Arguments, Instant, OrderId, Words
 from order_skills.tools.declare import Effect, ToolCall, ToolSpec
@@ -19,8 +26,11 @@ ITEM_WORDS_CAP = 60
 class ListOrdersArguments(Arguments):
     """What list_orders takes."""
 
-    status: Annotated[OrderStatus | None, Field(description="Order status")] = None
-    payment_status: Annotated[PaymentStatus | None, Field(description="Payment status")] = None
+    # Read in code: which words there are is the store's to say.
+    status: Annotated[SkipValidation[OrderStatus | None], Field(description="Order status")] = None
+    payment_status: Annotated[
+        SkipValidation[PaymentStatus | None], Field(description="Payment status")
+    ] = None
     customer_email: Annotated[
         Words | None, Field(min_length=3, max_length=254, description="Whole address, any case")
     ] = None
@@ -83,17 +93,18 @@ def criteria_of(call: ToolCall, given: ListOrdersArguments) -> finding.Criteria:
     Raises:
         Refusal: INVALID_ARGUMENT; the store itself would answer "no orders".
     """
-    words = call.store.capabilities.statuses
-    if given.status is not None and given.status not in words:
-        raise _refused("status", f"must be one of: {', '.join(words)}")
+    statuses = call.store.capabilities.statuses
+    _check_word(given, "status", statuses, "payment_status", PAYMENT_STATUSES)
+    _check_word(given, "payment_status", PAYMENT_STATUSES, "status", ORDER_STATUSES)
     if given.customer_email is not None and (
         "*" in given.customer_email or "@" not in given.customer_email
     ):
-        raise _refused("customer_email", "must be the whole address; a masked one finds nothing")
+        problem = "must be the whole address; a masked one finds nothing"
+        raise _refused(given, "customer_email", problem)
     after = given.created_after and arguments.instant(given.created_after)
     before = given.created_before and arguments.instant(given.created_before)
     if after and before and after >= before:
-        raise _refused("created_after", "must be before created_before")
+        raise _refused(given, "created_after", "must be before created_before")
     return finding.Criteria(
         status=given.status,
         payment_status=given.payment_status,
@@ -104,8 +115,25 @@ def criteria_of(call: ToolCall, given: ListOrdersArguments) -> finding.Criteria:
     )
 
 
-def _refused(argument: str, problem: str) -> Refusal:
-    return arguments.refused(argument, problem, ListOrdersArguments, "list_orders")
+def _check_word(
+    given: ListOrdersArguments,
+    argument: str,
+    words: Sequence[str],
+    other: str,
+    words_of_other: Sequence[str],
+) -> None:
+    word = getattr(given, argument)
+    if word is None or word in words:
+        return
+    refused = _refused(given, argument, f"must be one of: {', '.join(words)}")
+    if word in words_of_other:
+        step = f"that is a word for {other}: call list_orders with {other} instead"
+        refused = Refusal(Code.INVALID_ARGUMENT, refused.message, step)
+    raise refused
+
+
+def _refused(given: ListOrdersArguments, argument: str, problem: str) -> Refusal:
+    return arguments.refused(argument, problem, type(given), "list_orders")
 
 
 def row(order: Order, several_stores: bool) -> OrderRow:

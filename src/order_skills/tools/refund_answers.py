@@ -3,7 +3,7 @@
 from order_skills.answers import Answer
 from order_skills.errors import Code, StoreError
 from order_skills.refunds.amounts import remaining_minor
-from order_skills.refunds.desk import Handled
+from order_skills.refunds.handled import Handled
 from order_skills.refunds.intents import Outcome, State
 from order_skills.refunds.words import words
 from order_skills.tools.declare import ErrorAnswer

@@ -84,10 +84,10 @@ async def check_refund(call: ToolCall, given: CheckRefundArguments) -> CheckRefu
         raise arguments.refused(
             "amount_minor, item_ids",
             "exclude each other; give one of them, or neither for all that is left",
-            CheckRefundArguments,
+            type(given),
             "check_refund",
         )
-    _check_quantity(CheckRefundArguments, "check_refund", given.item_ids, given.quantity)
+    _check_quantity(type(given), "check_refund", given.item_ids, given.quantity)
     order = await call.store.get_order(given.order_id)
     request = Request(
         order_id=order.order_id,
@@ -183,12 +183,12 @@ async def refund_order(call: ToolCall, given: RefundOrderArguments) -> RefundAns
     """Refund, or ask a person to approve it, or answer with the same refund made before."""
     arguments.exactly_one(
         "refund_order",
-        RefundOrderArguments,
+        type(given),
         amount_minor=given.amount_minor,
         item_ids=given.item_ids,
         full=given.full,
     )
-    _check_quantity(RefundOrderArguments, "refund_order", given.item_ids, given.quantity)
+    _check_quantity(type(given), "refund_order", given.item_ids, given.quantity)
     request = Request(
         order_id=given.order_id,
         reason=given.reason,

@@ -42,6 +42,10 @@ def _compact(schema: Mapping[str, Any], *, keep_text: bool) -> dict[str, Any]:
     return compact
 
 
+# What is an answer by itself is told there in full: within another, what it always has is enough.
+_TOLD_ELSEWHERE = frozenset({"Order"})
+
+
 def _walk(node: Any, definitions: Mapping[str, Any], keep_text: bool) -> Any:
     if isinstance(node, list):
         return [_walk(entry, definitions, keep_text) for entry in node]
@@ -49,10 +53,13 @@ def _walk(node: Any, definitions: Mapping[str, Any], keep_text: bool) -> Any:
         return node
     if "$ref" in node:
         # Each definition is used once or twice: standing where it is used costs less to read.
-        target = definitions[node["$ref"].rpartition("/")[2]]
-        return _walk(
-            {k: v for k, v in target.items() if k != "description"}, definitions, keep_text
-        )
+        name = node["$ref"].rpartition("/")[2]
+        target = {k: v for k, v in definitions[name].items() if k != "description"}
+        if name in _TOLD_ELSEWHERE and not keep_text:
+            always = target["required"]
+            target["properties"] = {k: target["properties"][k] for k in always}
+        about = {k: v for k, v in node.items() if k == "description"}
+        return _walk({**target, **about}, definitions, keep_text)
     if "anyOf" in node:
         branches = [branch for branch in node["anyOf"] if branch.get("type") != "null"]
         if len(branches) == 1:

@@ -1,8 +1,11 @@
 """wrong_size_playbook and order_report."""
 
+import contextlib
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
+import anyio
 from pydantic import Field
 
 from order_skills.answers import Answer, Attention, BestSeller, Totals, WrongSizeAnswer
@@ -18,6 +21,10 @@ from order_skills.tools.items import items_of
 
 # The most orders that one report reads.
 REPORT_ORDERS = 200
+# How far back, and how many of each status, and how long it looks for orders still open.
+LOOK_BACK = timedelta(days=30)
+OPEN_ORDERS = 100
+OPEN_SECONDS = 8.0
 
 
 class WrongSizeArguments(Arguments):
@@ -112,31 +119,62 @@ async def order_report(call: ToolCall, given: OrderReportArguments) -> OrderRepo
     )
     if after >= before:
         raise arguments.refused(
-            "created_after", "must be before created_before", OrderReportArguments, "order_report"
+            "created_after", "must be before created_before", type(given), "order_report"
         )
     criteria = finding.Criteria(after=after, before=before, in_full=True)
     found = await finding.search(
         call.store, criteria, limit=REPORT_ORDERS, cursor=None, progress=call.progress
     )
-    note = found.note
-    if found.next_cursor is not None:
-        note = f"Only {len(found.orders)} orders were read; ask for a shorter period"
+    older, older_note = await _open(call, after) if given.created_before is None else ([], None)
+    totals = daily_check.totals(found.orders)
     return OrderReportAnswer(
         created_after=_iso(after),
         created_before=_iso(before),
         orders=len(found.orders),
         by_status=daily_check.by_status(found.orders),
         by_payment_status=daily_check.by_payment(found.orders),
-        totals=daily_check.totals(found.orders),
+        totals=totals,
         best_sellers=daily_check.best_sellers(found.orders),
         needs_attention=[
             *await _refunds(call),
             *daily_check.needs_attention(found.orders, now),
+            *daily_check.waiting(older, now),
         ],
         searched=found.searched,
         complete=found.complete,
-        note=note,
+        note=_note(found, totals, older_note),
     )
+
+
+def _note(found: finding.Found, totals: Sequence[Totals], older: str | None) -> str | None:
+    note = found.note
+    if found.next_cursor is not None:
+        note = f"Only {len(found.orders)} orders were read; ask for a shorter period"
+    unsaid = None
+    if any(total.refunded_minor is None for total in totals):
+        unsaid = "The store does not say of every order what was refunded, so it is left out"
+    return ". ".join(part for part in (note, unsaid, older) if part) or None
+
+
+async def _open(call: ToolCall, before: datetime) -> tuple[list[Order], str | None]:
+    """Rows of orders from before the period that may still wait, and what was not looked at."""
+    found, whole = [], False
+    with anyio.move_on_after(OPEN_SECONDS), contextlib.suppress(StoreError):
+        parts = []
+        for status in daily_check.OPEN:
+            if status in call.store.capabilities.statuses:
+                older = finding.Criteria(status=status, after=before - LOOK_BACK, before=before)
+                part = await finding.search(
+                    call.store, older, limit=OPEN_ORDERS, cursor=None, progress=_untold
+                )
+                parts.append(part)
+                found += part.orders
+        whole = all(part.complete for part in parts)
+    return found, None if whole else "Not all open orders from before the period were looked at"
+
+
+async def _untold(_done: int, _total: int) -> None:
+    """The progress of what is not the report itself."""
 
 
 async def _refunds(call: ToolCall) -> list[Attention]:
@@ -178,7 +216,8 @@ ORDER_REPORT = ToolSpec(
     title="Daily order check",
     description=(
         "Count the orders of a period by status, with money in and refunded, best sellers and "
-        "what needs a person. Use list_orders to find particular orders."
+        "what needs a person; of a period up to now, also older open orders that wait too long. "
+        "Use list_orders to find particular orders."
     ),
     effect=Effect.READS,
     arguments=OrderReportArguments,

@@ -1,0 +1,294 @@
+"""update_order_status, import_order and link_order: changes of an order that move no money."""
+
+from collections.abc import Awaitable, Mapping
+from typing import Annotated, Literal, get_args
+
+from pydantic import AfterValidator, Field, SkipValidation, StringConstraints
+
+from order_skills import text
+from order_skills.answers import Answer
+from order_skills.errors import Code, Happened, Refusal, StoreError, invalid
+from order_skills.orders import Order, OrderStatus
+from order_skills.stores.base import Capabilities, ImportDraft, ImportItem, Query, Store
+from order_skills.tools import arguments
+from order_skills.tools.arguments import (
+    AnyId,
+    Arguments,
+    Label,
+    Link,
+    OrderId,
+    Pieces,
+    PriceMinor,
+)
+from order_skills.tools.declare import Effect, ToolCall, ToolSpec
+from order_skills.tools.personal_data import shown
+
+# VesuvioPay tells a parcel by these names of its metadata, by convention.
+_TRACKING = {
+    "tracking_number": "trackingNumber",
+    "carrier": "carrier",
+    "tracking_url": "trackingUrl",
+}
+# Of what is kept beside: its names and its values.
+KEY_CAP, VALUE_CAP = 64, 500
+# So many of the newest orders say which currency the store sells in.
+CURRENCY_ROWS = 20
+
+
+class ChangedOrder(Answer):
+    """The order as it is after a change."""
+
+    order: Order
+
+
+# --- update_order_status ----------------------------------------------------------------
+
+
+def _value(value: str) -> str:
+    plain = text.clean(value, VALUE_CAP)
+    if not plain or "***" in plain:
+        raise ValueError("must hold text, and none that was masked")
+    return plain
+
+
+def _free(value: Mapping[str, str]) -> Mapping[str, str]:
+    taken = {ours.casefold(): argument for argument, ours in _TRACKING.items()}
+    for key in value:
+        if (argument := taken.get(key.strip().casefold())) is not None:
+            raise ValueError(f"must not say what the argument {argument} says")
+        if not key or text.clean(key, KEY_CAP) != key:
+            raise ValueError(f"must have plain names of 1 to {KEY_CAP} characters")
+    return value
+
+
+Metadata = Annotated[
+    dict[str, Annotated[str, StringConstraints(max_length=VALUE_CAP), AfterValidator(_value)]],
+    Field(max_length=20),
+    AfterValidator(_free),
+]
+
+
+class UpdateOrderStatusArguments(Arguments):
+    """What update_order_status takes."""
+
+    order_id: OrderId
+    # Read in code: which words there are is the store's to say.
+    status: Annotated[SkipValidation[OrderStatus], Field(description="The next status")]
+    tracking_number: Annotated[Label | None, Field(description="Of the parcel")] = None
+    carrier: Annotated[Label | None, Field(description="e.g. DHL")] = None
+    tracking_url: Annotated[Link | None, Field(description="Where the parcel is followed")] = None
+    metadata: Annotated[Metadata | None, Field(description="Further facts to keep, as text")] = None
+
+
+def reachable(store: Capabilities) -> list[str]:
+    """The words that an order can be moved on to, in the order of its life."""
+    words = {word for following in store.transitions.values() for word in following}
+    return [word for word in get_args(OrderStatus) if word in words]
+
+
+async def update_order_status(call: ToolCall, given: UpdateOrderStatusArguments) -> ChangedOrder:
+    """Move an order on, with what is said of its parcel."""
+    words, order_id = reachable(call.store.capabilities), given.order_id
+    if given.status in ("cancelled", "refunded"):
+        raise invalid(
+            "status",
+            f"is not set to {given.status} this way",
+            f'cancel_order(order_id="{order_id}", reason=...) cancels, and gives money back with '
+            "refund_amount_minor",
+        )
+    if given.status not in words:
+        problem = f"must be one of: {', '.join(words)}"
+        raise arguments.refused("status", problem, type(given), "update_order_status")
+    told = {theirs: getattr(given, ours) for ours, theirs in _TRACKING.items()}
+    facts = {**(given.metadata or {}), **{k: v for k, v in told.items() if v is not None}}
+    order = await _sent(order_id, call.store.update_status(order_id, given.status, facts))
+    return ChangedOrder(order=shown(order, call.workspace.settings))
+
+
+# --- import_order -----------------------------------------------------------------------
+
+
+def _whole(value: str) -> str:
+    if "*" in value:
+        raise ValueError("must be whole; a masked one reaches nobody")
+    return value
+
+
+class ImportedItem(Arguments):
+    """A line of an order that was made elsewhere."""
+
+    external_product_id: Annotated[AnyId, Field(description="The other platform's id")]
+    external_variant_id: Annotated[AnyId | None, Field(description="Of its size or colour")] = None
+    quantity: Annotated[Pieces, Field(description="How many pieces")]
+    price_minor: Annotated[PriceMinor, Field(description="Of one piece")]
+
+
+class CustomerInfo(Arguments):
+    """Who bought, where the store has no customer_id for it."""
+
+    name: Annotated[Label | None, Field(description="Full name")] = None
+    email: Annotated[
+        Annotated[Label, AfterValidator(_whole)] | None, Field(description="Whole address")
+    ] = None
+    phone: Annotated[
+        Annotated[Label, AfterValidator(_whole)] | None, Field(description="Whole number")
+    ] = None
+
+
+class ImportOrderArguments(Arguments):
+    """What import_order takes."""
+
+    external_order_id: Annotated[AnyId, Field(description="The other platform's id of it")]
+    items: Annotated[
+        list[ImportedItem], Field(min_length=1, max_length=100, description="What was bought")
+    ]
+    total_minor: Annotated[
+        PriceMinor, Field(description="With tax and shipping, in minor units: 24.99 is 2499")
+    ]
+    customer_id: Annotated[AnyId | None, Field(description="The store's id of the buyer")] = None
+    customer: Annotated[CustomerInfo | None, Field(description="Instead of customer_id")] = None
+    status: Annotated[
+        Literal["pending", "confirmed", "processing", "shipped", "delivered", "cancelled"] | None,
+        Field(description="Absent: confirmed"),
+    ] = None
+    platform_name: Annotated[Label | None, Field(description="e.g. Shopify")] = None
+    platform_order_number: Annotated[Label | None, Field(description="As people see it")] = None
+
+
+class ImportedOrder(ChangedOrder):
+    """The order, and whether it was there before."""
+
+    already_existed: bool
+
+
+async def import_order(call: ToolCall, given: ImportOrderArguments) -> ImportedOrder:
+    """Write down an order that was made elsewhere."""
+    who = {"customer_id": given.customer_id, "customer": given.customer}
+    arguments.exactly_one("import_order", type(given), **who)
+    customer = None if given.customer is None else _customer_info(given.customer)
+    if customer == {}:
+        problem = "must hold a name, an email or a phone"
+        raise arguments.refused("customer", problem, type(given), "import_order")
+    draft = ImportDraft(
+        external_order_id=given.external_order_id,
+        items=tuple(ImportItem(**item.model_dump()) for item in given.items),
+        total_minor=given.total_minor,
+        currency=await _currency(call.store),
+        customer_id=given.customer_id,
+        customer=customer,
+        status=given.status,
+        platform_name=given.platform_name,
+        platform_order_number=given.platform_order_number,
+    )
+    order, existed = await call.store.import_order(draft)
+    return ImportedOrder(order=shown(order, call.workspace.settings), already_existed=existed)
+
+
+def _customer_info(customer: CustomerInfo) -> dict[str, str]:
+    # The names under which VesuvioPay's own orders show a customer.
+    told = {"name": customer.name, "email": customer.email, "phoneNumber": customer.phone}
+    return {name: value for name, value in told.items() if value is not None}
+
+
+async def _currency(store: Store) -> str:
+    """The currency that the store's newest orders are in: an import is in it and names none.
+
+    Raises:
+        Refusal: NOT_SUPPORTED, there is no order yet, or there are several currencies.
+    """
+    page = await store.list_orders(Query(), limit=CURRENCY_ROWS, cursor=None)
+    found = sorted({order.currency for order in page.orders})
+    if len(found) == 1:
+        return found[0]
+    why = f"sells in several currencies ({', '.join(found)})" if found else "has no order yet"
+    raise Refusal(
+        Code.NOT_SUPPORTED,
+        f"{store.capabilities.title} takes an import in the store's currency, and this store "
+        f"{why}, so what the amounts would mean is not known",
+        "ask the owner to import this order in the store's dashboard",
+    )
+
+
+# --- link_order -------------------------------------------------------------------------
+
+
+class LinkOrderArguments(Arguments):
+    """What link_order takes."""
+
+    order_id: OrderId
+    external_order_id: Annotated[AnyId, Field(description="The other platform's id of it")]
+    platform_name: Annotated[Label, Field(description="e.g. Shopify")]
+
+
+async def link_order(call: ToolCall, given: LinkOrderArguments) -> ChangedOrder:
+    """Say which order of another platform this one is."""
+    sent = call.store.link(given.order_id, given.external_order_id, given.platform_name)
+    order = await _sent(given.order_id, sent)
+    return ChangedOrder(order=shown(order, call.workspace.settings))
+
+
+async def _sent(order_id: str, change: Awaitable[Order]) -> Order:
+    """The changed order; of a change in doubt, what to do: the same one again changes nothing."""
+    try:
+        return await change
+    except StoreError as error:
+        if error.happened is not Happened.UNKNOWN:
+            raise
+        raise StoreError(
+            error.code,
+            f"{error.message.rstrip('.')}; whether the order was changed is not known",
+            f'get_order(order_id="{order_id}") shows it; making the same call again is safe',
+            happened=error.happened,
+            status=error.status,
+            retry_after=error.retry_after,
+            store_code=error.store_code,
+        ) from None
+
+
+UPDATE_ORDER_STATUS = ToolSpec(
+    name="update_order_status",
+    title="Move an order on",
+    description=(
+        "Move an order on to its next status, one step at a time: pending, confirmed, processing, "
+        "shipped, delivered. It cannot be taken back. Tracking goes along with `shipped`. The "
+        "status that is there already changes nothing. cancel_order ends an order or gives money "
+        "back instead."
+    ),
+    effect=Effect.CHANGES,
+    arguments=UpdateOrderStatusArguments,
+    answer=ChangedOrder,
+    run=update_order_status,
+    needs=lambda store: store.update_status,
+    choices=lambda store: {"status": reachable(store)},
+)
+IMPORT_ORDER = ToolSpec(
+    name="import_order",
+    title="Import an order",
+    description=(
+        "Write down an order that was made and paid on another platform, in this store's own "
+        "currency: stock goes down, nobody is charged, and it cannot be deleted again. Exactly one "
+        "of customer_id or customer. The same external_order_id again makes no second order: "
+        "`already_existed`. link_order connects an order that is already here."
+    ),
+    effect=Effect.CHANGES,
+    arguments=ImportOrderArguments,
+    answer=ImportedOrder,
+    run=import_order,
+    needs=lambda store: store.imports,
+    additive=True,
+    choices=lambda _: {},
+)
+LINK_ORDER = ToolSpec(
+    name="link_order",
+    title="Link an order",
+    description=(
+        "Connect an order of this store with the same order on another platform. It cannot be "
+        "changed afterwards. import_order writes down an order that is not here yet."
+    ),
+    effect=Effect.CHANGES,
+    arguments=LinkOrderArguments,
+    answer=ChangedOrder,
+    run=link_order,
+    needs=lambda store: store.links,
+    additive=True,
+)
