@@ -48,7 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "webhooks": {"errors", "text", "settings", "http", "stores", "refunds"},
     "playbooks": {"money", "orders", "answers", "refunds"},
     # What a store embedded in the process is, nobody above the workspace knows.
-    "workspace": {"errors", "settings", "stores", "refunds", "sandbox"},
+    "workspace": {"errors", "settings", "stores", "refunds", "webhooks", "sandbox"},
     "tools": {
         "errors",
         "money",
@@ -63,7 +63,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "server": {"errors", "settings", "tools", "workspace"},
     "stdio": set(),
-    "lifetime": {"settings", "workspace", "server", "stdio"},
+    "streamable_http": {"server", "webhooks"},
+    "lifetime": {"settings", "workspace", "server", "stdio", "streamable_http", "webhooks"},
     "commands": {
         "errors",
         "money",
@@ -77,6 +78,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "workspace",
         "sandbox",
         "lifetime",
+        "streamable_http",
     },
     "demo": set(),
     "cli": {"errors", "logs", "settings", "commands", "demo"},

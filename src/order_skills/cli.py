@@ -76,6 +76,7 @@ def _run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
                 arguments.config,
                 sandbox=arguments.sandbox,
                 platforms=arguments.platform,
+                http=arguments.http,
             )
         case "demo":
             from order_skills import demo
@@ -132,9 +133,14 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
             )
         return added
 
-    serve = command("serve", "Serve the tools to an agent host, over stdio.")
+    serve = command("serve", "Serve the tools to an agent host, over stdio or HTTP.")
     serve.add_argument(
         "--sandbox", action="store_true", help="on the embedded store: no key, no network"
+    )
+    serve.add_argument(
+        "--http",
+        metavar="HOST:PORT",
+        help="over Streamable HTTP on this machine, with webhooks, instead of stdio",
     )
     serve.add_argument(
         "--platform",

@@ -7,6 +7,7 @@ disk and is settled by the next process.
 import logging
 import os
 import signal
+import socket
 import sys
 
 import anyio
@@ -44,6 +45,28 @@ async def _serve_stdio(settings: Settings) -> None:
             with anyio.CancelScope(shield=True):
                 await workspace.aclose()
         tasks.cancel_scope.cancel()
+
+
+def serve_http(settings: Settings, listener: socket.socket) -> int:
+    """Serve over Streamable HTTP on a socket that listens, until a signal; the exit code."""
+    anyio.run(_serve_http, settings, listener)
+    return 0
+
+
+async def _serve_http(settings: Settings, listener: socket.socket) -> None:
+    from order_skills import streamable_http
+    from order_skills.server import OrderServer
+    from order_skills.webhooks.mailroom import senders
+    from order_skills.webhooks.receiver import Receiver
+
+    workspace = open_workspace(settings)
+    found = senders({store.name: store for store in settings.stores})
+    receiver = Receiver(found, workspace.mailroom.keep) if found else None
+    try:
+        await streamable_http.serve(streamable_http.app(OrderServer(workspace), receiver), listener)
+    finally:
+        with anyio.CancelScope(shield=True):
+            await workspace.aclose()
 
 
 async def _end_on_signal(

@@ -108,6 +108,12 @@ class OrderServer(MCPServer[None]):
                 f"this server only reads, so {name} is switched off",
                 "tell the person that the owner switched it off",
             )
+        if not hidden.wanted(self.workspace.settings):
+            return Refusal(
+                Code.NOT_SUPPORTED,
+                f"the owner has not set up what {name} is about",
+                "tell the person; get_order and list_orders read the store itself",
+            )
         stores = list(self.workspace.stores.values())
         if len(stores) > 1:
             return self._menu.served_by_none(name)

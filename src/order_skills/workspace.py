@@ -5,6 +5,7 @@ Opening a workspace touches nothing: no connection, no file. Each part does so a
 
 import secrets
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from order_skills.refunds.desk import Desk
     from order_skills.refunds.ledger import Ledger
     from order_skills.settings import Settings, StoreSettings
+    from order_skills.webhooks.mailroom import Mailroom
 
 # The address of an embedded store, which has none: a name that RFC 2606 keeps from ever being
 # one, so that nobody takes its links for links that open.
@@ -34,8 +36,17 @@ class Workspace:
         """The store of this name, or the only one."""
         return next(iter(self.stores.values())) if name is None else self.stores[name]
 
+    @cached_property
+    def mailroom(self) -> "Mailroom":
+        """The events of the stores' webhooks."""
+        from order_skills.webhooks.mailroom import Mailroom
+
+        return Mailroom(self.desk, self.stores)
+
     async def aclose(self) -> None:
         """Let sends in flight end, for a bounded time, and close what was opened."""
+        if "mailroom" in vars(self):
+            await self.mailroom.aclose()
         await self.desk.aclose()
         for store in self.stores.values():
             await store.aclose()

@@ -14,10 +14,12 @@ def run(
     *,
     sandbox: bool,
     platforms: Sequence[str] = (),
+    http: str | None = None,
 ) -> int:
-    """Serve until the input ends, and return the exit code.
+    """Serve until the input ends, or over HTTP until a signal; the exit code.
 
     Args:
+        http: HOST:PORT to serve at, instead of standard input and output.
         platforms: those of the embedded stores; none is Clawver's alone.
 
     Raises:
@@ -38,6 +40,32 @@ def run(
             "or try without a key: order-skills serve --sandbox"
         )
     logs.configure(found.log, found.secrets())
+    if http is not None:
+        return _over_http(found, http)
     from order_skills.lifetime import serve_stdio
 
     return serve_stdio(found)
+
+
+def _over_http(found: settings.Settings, address: str) -> int:
+    host, _, port = address.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not (port.isascii() and port.isdigit() and int(port) <= 65_535):
+        raise ConfigurationError("--http", "must be HOST:PORT, such as 127.0.0.1:8000")
+    # Here, because it loads the HTTP server.
+    from order_skills import streamable_http
+    from order_skills.lifetime import serve_http
+
+    if host == "localhost":
+        host = streamable_http.LOOPBACK[0]
+    if host not in streamable_http.LOOPBACK:
+        raise ConfigurationError(
+            "--http",
+            "must be 127.0.0.1, [::1] or localhost: this version has no sign-in, so it serves "
+            "this machine alone",
+        )
+    try:
+        listener = streamable_http.bound(host, int(port))
+    except OSError as error:
+        raise ConfigurationError("--http", f"cannot be used ({error.strerror or error})") from None
+    return serve_http(found, listener)

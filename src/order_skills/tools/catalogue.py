@@ -8,6 +8,7 @@ from order_skills.tools.cancelling import CANCEL_ORDER
 from order_skills.tools.changes import IMPORT_ORDER, LINK_ORDER, UPDATE_ORDER_STATUS
 from order_skills.tools.declare import Effect, ToolSpec
 from order_skills.tools.downloads import GET_RECEIPT, RESEND_DOWNLOAD
+from order_skills.tools.events import RECENT_EVENTS
 from order_skills.tools.reading import GET_ORDER, LIST_ORDERS
 from order_skills.tools.refunds import CHECK_REFUND, GET_REFUND, REFUND_ORDER
 from order_skills.tools.sales import RECORD_ORDER
@@ -28,6 +29,7 @@ CATALOGUE: tuple[ToolSpec[Any], ...] = (
     IMPORT_ORDER,
     LINK_ORDER,
     RECORD_ORDER,
+    RECENT_EVENTS,
 )
 
 
@@ -38,4 +40,5 @@ def listed(settings: Settings, stores: tuple[Store, ...]) -> tuple[ToolSpec[Any]
         for spec in CATALOGUE
         if any(spec.needs(store.capabilities) for store in stores)
         and (spec.effect is Effect.READS or not settings.read_only)
+        and spec.wanted(settings)
     )

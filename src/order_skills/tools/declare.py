@@ -22,6 +22,7 @@ from order_skills.tools.arguments import Arguments
 from order_skills.tools.menu import Menu
 
 if TYPE_CHECKING:
+    from order_skills.settings import Settings
     from order_skills.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -54,6 +55,7 @@ class ToolCall:
 class ToolSpec(Generic[A]):
     """A tool. `needs` says which stores can serve it; `run` does the work.
 
+    `wanted`: whether this owner has set up what it is about.
     `repeatable`: whether calling it again with the same arguments changes nothing more.
     `additive`: whether what it changes only adds to the store, so that nothing is lost by it.
     `choices`: the words that a store can have for an argument, for its schema.
@@ -67,6 +69,7 @@ class ToolSpec(Generic[A]):
     answer: type[BaseModel]
     run: Callable[[ToolCall, A], Awaitable[BaseModel]]
     needs: Callable[[Capabilities], bool] = field(default=lambda _: True)
+    wanted: Callable[["Settings"], bool] = field(default=lambda _: True)
     repeatable: bool = True
     additive: bool = False
     choices: Callable[[Capabilities], Mapping[str, Sequence[str]]] = field(
