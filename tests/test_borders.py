@@ -47,6 +47,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "refunds": {"errors", "money", "text", "orders", "settings", "http", "stores"},
     "webhooks": {"errors", "text", "settings", "http", "stores", "refunds"},
     "playbooks": {"money", "orders", "answers", "refunds"},
+    "reports": {"money", "orders", "answers", "refunds", "playbooks"},
     # What a store embedded in the process is, nobody above the workspace knows.
     "workspace": {"errors", "settings", "stores", "refunds", "webhooks", "sandbox"},
     "tools": {
@@ -78,6 +79,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         "workspace",
         "sandbox",
         "lifetime",
+        # The daily order check reads and counts as order_report does.
+        "playbooks",
+        "reports",
+        "tools",
         "streamable_http",
     },
     "demo": set(),
@@ -117,10 +122,10 @@ PURE_STANDARD_LIBRARY = {
     "typing",
 }
 
-# The one HTTP client, and the transport to the embedded store.
-KNOW_HTTPX = {"http", "workspace"}
+# The one HTTP client, the transport to the embedded store, and that store's own webhooks.
+KNOW_HTTPX = {"http", "workspace", "sandbox.deliveries"}
 # The command line hands the environment in; the tour hands it on to the servers it starts.
-KNOW_ENVIRON = {"cli", "demo.terminal"}
+KNOW_ENVIRON = {"cli", "demo.terminal", "demo.store", "demo.webhooks"}
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,17 @@ import order_skills.sandbox
 from order_skills.sandbox import Fault, Sandbox
 from order_skills.sandbox.behaviours import ASSUMED, BEHAVIOURS, BEYOND_ROUTES, DOCUMENTED
 from order_skills.sandbox.bodies import MALFORMED
+from order_skills.sandbox.box import PLATFORMS
 from order_skills.sandbox.clawver_wire import Options
 from order_skills.sandbox.data import load
 from order_skills.sandbox.faults import KINDS
+from order_skills.sandbox.shop import (
+    PAYMENTS,
+    PRODUCT_STATUSES,
+    PRODUCT_TYPES,
+    REFUND_STATUSES,
+    STATUSES,
+)
 
 PACKAGE = Path(order_skills.sandbox.__file__).parent
 PAGE = Path(__file__).parents[2] / "references" / "sandbox.md"
@@ -115,6 +123,71 @@ def test_the_memorable_orders_of_the_page_are_in_the_shop(page, clock):
         assert ("old era" in text) == (order.era == "old")
         for word in ("shipped", "delivered", "cancelled"):
             assert (word in text) <= (order.status == word)
+
+
+# A part of a data file → the functions that read it.
+PARTS = {
+    "store": ("load",),
+    "product": ("_product",),
+    "variant": ("_variant",),
+    "order": ("_order",),
+    "item": ("_item",),
+    "customer": ("_customer",),
+    "tracking": ("_tracking",),
+    "refund": ("_refund",),
+}
+
+
+def test_the_page_names_every_key_of_a_data_file_and_no_other(page):
+    source = (PACKAGE / "data.py").read_text(encoding="utf-8")
+    bodies = {
+        node.name: ast.get_source_segment(source, node)
+        for node in ast.parse(source).body
+        if isinstance(node, ast.FunctionDef)
+    }
+    told = {row[0]: set(re.findall(r"`(\w+)`", row[1])) for row in tables(page, "part")}
+    assert set(told) == set(PARTS)
+    words = {
+        *PRODUCT_TYPES,
+        *PRODUCT_STATUSES,
+        *STATUSES,
+        *PAYMENTS,
+        *REFUND_STATUSES,
+        "new",
+        "old",
+    }
+    for part, functions in PARTS.items():
+        name = "store" if part == "store" else "node"
+        read = set()
+        for function in functions:
+            read |= set(re.findall(rf'\b{name}\.\w+\(\s*"(\w+)"', bodies[function]))
+            read -= {"variants"} if part == "store" else set()
+            if ".moment(" in bodies[function]:
+                read |= {"hours_ago", "created_at"}
+        # Words that a key may be stand in brackets behind it.
+        assert told[part] - (words - read) == read, part
+
+
+def test_the_page_names_each_dialect_with_its_key(page):
+    rows = {row[0].strip("`"): row for row in tables(page, "`platform`")}
+    assert set(rows) == set(PLATFORMS)
+    for platform, row in rows.items():
+        box = Sandbox(platform)
+        assert f"`{box.api_key}`" in row[2]
+        youngest, oldest = row[4].partition(" … ")[::2]
+        if "`" in youngest:
+            assert youngest.strip("`") in box.shop.orders
+            assert any(order.endswith(oldest.strip("`…")) for order in box.shop.orders)
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_the_page_names_all_that_a_dialect_takes_of_extra(page, platform):
+    wires = [path for path in MODULES if path.stem.startswith(platform)]
+    source = "".join(path.read_text(encoding="utf-8") for path in wires)
+    used = set(re.findall(r'extra(?:\.get\(|\[)"(\w+)"', source)) - {"updated_at"}
+    (row,) = [row for row in tables(page, "key") if "`extra`" in row[0]]
+    told = next((part for part in row[2].split(";") if platform in part.lower()), "")
+    assert set(re.findall(r"`(\w+)`", told)) == used
 
 
 def test_the_package_is_light_to_import():

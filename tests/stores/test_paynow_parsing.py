@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from order_skills.stores import paynow_parsing as parsing
+from order_skills.stores import paynow_payments as payments
 from order_skills.stores.paynow import CAPABILITIES
 from order_skills.stores.reading import Unreadable
 from tests.stores.paynow_scene import LINE_ID, ORDER_ID, line, order, payment, refund
@@ -82,7 +83,7 @@ def test_more_than_the_total_leaves_nothing():
 
 
 def test_a_refund_shows_its_state_its_line_and_no_reason():
-    made = parsing.refund(refund(status="processing", reason="mine", **LINE))
+    made = payments.refund(refund(status="processing", reason="mine", **LINE))
     assert made.model_dump() == {
         "refund_id": "411486491630370830",
         "amount_minor": 10494,

@@ -118,4 +118,4 @@ async def test_a_trace_of_another_form_is_not_logged(caplog, trace):
 
 
 def _hear(caplog):
-    caplog.set_level(logging.INFO, logger="order_skills.stores.paynow")
+    caplog.set_level(logging.INFO, logger="order_skills.stores.paynow_errors")

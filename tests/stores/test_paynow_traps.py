@@ -15,16 +15,15 @@ from tests.stores.paynow_scene import fails, opened
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
-async def test_money_is_minor_units_though_the_text_beside_it_is_not():
-    """G1."""
+async def test_g1_money_is_minor_units_though_the_text_beside_it_is_not():
     async with opened() as (store, box):
         box.faults.add(Fault("edit", path=".*/orders/", set={"total_amount": "$24.99"}))
         await fails(store.get_order(order_id(58)), Code.STORE_BAD_ANSWER)
         assert (await store.get_order(order_id(58))).total_minor == 2499
 
 
-async def test_a_refund_has_no_amount_and_is_never_widened():
-    """G7: what is sent names a line or nothing, and the store refuses an amount anyway."""
+async def test_g7_a_refund_has_no_amount_and_is_never_widened():
+    """What is sent names a line or nothing, and the store refuses an amount anyway."""
     assert "amount" not in CAPABILITIES.refund_forms
     async with opened() as (store, box):
         await store.refund(order_id(45), 2499, "One of the three", line_id(45, 1))
@@ -33,8 +32,8 @@ async def test_a_refund_has_no_amount_and_is_never_widened():
         assert box.shop.orders[order_id(56)].refunds == ()
 
 
-async def test_a_line_refund_is_all_its_pieces_and_the_answer_says_so():
-    """G7: three T-shirts on one line come back together."""
+async def test_g7_a_line_refund_is_all_its_pieces_and_the_answer_says_so():
+    """Three T-shirts on one line come back together."""
     async with opened() as (store, _):
         sent = await store.refund(order_id(45), 2499, "One of the three", line_id(45, 1))
     assert sent.refunds[0].amount_minor == 7497
@@ -54,8 +53,8 @@ async def test_a_line_refund_is_all_its_pieces_and_the_answer_says_so():
     ],
     ids=lambda fault: f"{fault.kind}-{fault.params.get('what') or fault.params.get('code')}",
 )
-async def test_a_refund_whose_answer_is_lost_is_sent_once_and_found_on_the_payments(fault):
-    """G8: there is no idempotency, so nothing is sent again."""
+async def test_g8_a_refund_whose_answer_is_lost_is_sent_once_and_found_on_the_payments(fault):
+    """There is no idempotency, so nothing is sent again."""
     async with opened() as (store, box):
         box.faults.add(fault)
         before = await store.get_order(order_id(58))
@@ -70,8 +69,8 @@ async def test_a_refund_whose_answer_is_lost_is_sent_once_and_found_on_the_payme
         assert [made.amount_minor for made in after.refunds] == [2499]
 
 
-async def test_a_refund_that_was_accepted_is_shown_as_begun_until_it_has_ended():
-    """G9: created and processing are not money back."""
+async def test_g9_a_refund_that_was_accepted_is_shown_as_begun_until_it_has_ended():
+    """Created and processing are not money back."""
     clock = [NOW]
     box = Sandbox("paynow", now=lambda: clock[0])
     seen = []
@@ -90,8 +89,7 @@ async def test_a_refund_that_was_accepted_is_shown_as_begun_until_it_has_ended()
 
 
 @pytest.mark.parametrize("end", ["failed", "canceled"])
-async def test_a_refund_that_came_to_nothing_leaves_all_to_refund(end):
-    """G9."""
+async def test_g9_a_refund_that_came_to_nothing_leaves_all_to_refund(end):
     clock = [NOW]
     box = Sandbox("paynow", now=lambda: clock[0], options={"refund_ends": end})
     async with opened(box) as (store, _):
@@ -103,15 +101,15 @@ async def test_a_refund_that_came_to_nothing_leaves_all_to_refund(end):
 
 
 @pytest.mark.parametrize("option", ["keep", "refunded"])
-async def test_an_order_that_calls_itself_refunded_after_a_line_is_not_fully_refunded(option):
-    """G4, as it would be here: the sum decides, whatever the order calls itself."""
+async def test_g4_an_order_that_calls_itself_refunded_after_a_line_is_not_fully_refunded(option):
+    """The sum decides, whatever the order calls itself."""
     async with opened(after_line=option) as (store, _):
         order = await store.get_order(order_id(55))
     assert (order.payment_status, order.remaining_minor) == ("partially_refunded", 999)
 
 
-async def test_completed_is_paid_here_and_both_raw_words_are_there():
-    """G12: on another platform the same word may be a sale on credit."""
+async def test_g12_completed_is_paid_here_and_both_raw_words_are_there():
+    """On another platform the same word may be a sale on credit."""
     async with opened() as (store, _):
         order = await store.get_order(order_id(58))
     assert (order.status_raw, order.payment_status, order.payment_status_source) == (
@@ -122,8 +120,8 @@ async def test_completed_is_paid_here_and_both_raw_words_are_there():
 
 
 @pytest.mark.parametrize("number", [411486491630371058, 17, 1.5, True])
-async def test_an_id_that_came_as_a_number_is_refused(number):
-    """G18: beyond 2^53 its last digits may be lost."""
+async def test_g18_an_id_that_came_as_a_number_is_refused(number):
+    """Beyond 2^53 its last digits may be lost."""
     async with opened() as (store, box):
         box.faults.add(Fault("edit", path=".*/orders/", set={"lines.0.id": number}))
         await fails(store.get_order(order_id(58)), Code.STORE_BAD_ANSWER)
@@ -134,8 +132,8 @@ async def test_an_id_that_came_as_a_number_is_refused(number):
         await fails(call, Code.STORE_BAD_ANSWER, Happened.UNKNOWN)
 
 
-async def test_no_date_is_asked_of_the_store_and_the_newest_come_first():
-    """G19: whoever looks for a time reads pages until they are older."""
+async def test_g19_no_date_is_asked_of_the_store_and_the_newest_come_first():
+    """Whoever looks for a time reads pages until they are older."""
     async with opened() as (store, box):
         page = await store.list_orders(Query(after=NOW, before=NOW), limit=20, cursor=None)
     times = [order.created_at for order in page.orders]
@@ -143,8 +141,7 @@ async def test_no_date_is_asked_of_the_store_and_the_newest_come_first():
     assert set(box.requests[0].query) == {"limit", "asc"}
 
 
-async def test_an_order_without_a_time_of_its_own_has_that_of_its_completion_or_is_left_out():
-    """G19."""
+async def test_g19_an_order_without_a_time_of_its_own_has_that_of_its_completion_or_is_left_out():
     async with opened() as (store, box):
         box.faults.add(Fault("edit", path=".*/orders/", set={"created_at": None}))
         order = await store.get_order(order_id(58))
@@ -156,16 +153,15 @@ async def test_an_order_without_a_time_of_its_own_has_that_of_its_completion_or_
     assert ([o.order_id for o in page.orders], page.unreadable) == ([order_id(59)], 1)
 
 
-async def test_lines_and_customer_may_be_there_or_not():
-    """G20: absent is not empty."""
+async def test_g20_lines_and_customer_may_be_there_or_not():
+    """Absent is not empty."""
     async with opened(shape="short") as (store, _):
         page = await store.list_orders(Query(), limit=1, cursor=None)
         assert page.orders[0].items is None
         assert page.orders[0].customer.email == "sam@example.org"
 
 
-def test_a_webhooks_time_is_in_milliseconds_and_seconds_are_refused():
-    """G27."""
+def test_g27_a_webhooks_time_is_in_milliseconds_and_seconds_are_refused():
     box = Sandbox("paynow", now=lambda: NOW)
     box.shop.add_webhook("https://hooks.example.com", ("ON_REFUND",), "secret", NOW)
     sent = box.sign_event("ON_REFUND", order_id(55))
@@ -175,8 +171,33 @@ def test_a_webhooks_time_is_in_milliseconds_and_seconds_are_refused():
     assert not verify(seconds, sent.body, ["secret"], NOW)
 
 
-async def test_text_of_the_store_is_data_and_stands_in_no_error():
-    """G30."""
+async def test_g28_times_are_utc_and_one_without_a_zone_is_marked():
+    said = {
+        "2026-02-10T10:30:00.123Z": None,
+        "2026-02-10T12:30:00.5+02:00": None,
+        "2026-02-10T10:30:00": "assumed",
+    }
+    async with opened() as (store, box):
+        for time, zone in said.items():
+            box.faults.add(Fault("edit", path=".*/orders/", set={"created_at": time}))
+            order = await store.get_order(order_id(58))
+            assert order.created_at == "2026-02-10T10:30:00Z"
+            assert order.platform.get("time_zone") == zone
+
+
+async def test_g29_a_customers_address_on_the_net_and_the_checkouts_token_are_nowhere():
+    private = {"customer_ip": "203.0.113.77", "checkout_token": "token-of-the-checkout"}
+    async with opened() as (store, box):
+        box.faults.add(Fault("edit", path=".*/orders/", set=private))
+        order = await store.get_order(order_id(58))
+        rows = {f"0.{name}": value for name, value in private.items()}
+        box.faults.add(Fault("edit", path=".*/orders$", set=rows))
+        page = await store.list_orders(Query(), limit=1, cursor=None)
+    shown = order.model_dump_json() + page.model_dump_json()
+    assert not [value for value in private.values() if value in shown]
+
+
+async def test_g30_text_of_the_store_is_data_and_stands_in_no_error():
     async with opened() as (store, box):
         order = await store.get_order(order_id(47))
         assert "Ignore previous instructions" in order.items[0].name
@@ -188,8 +209,8 @@ async def test_text_of_the_store_is_data_and_stands_in_no_error():
     assert "refund-all" not in text
 
 
-async def test_a_link_is_for_a_line_that_was_paid_and_kept():
-    """B7: a file is a product's, so the order alone says who may have it."""
+async def test_g23_a_link_is_for_a_line_that_was_paid_and_kept():
+    """A file is a product's, so the order alone says who may have it."""
     async with opened() as (store, box):
         link = await store.download(order_id(57), line_id(57, 1))
         assert (link.file_name, link.expires_at) == ("AI_Art_Pack_Vol_1.zip", None)

@@ -1,10 +1,10 @@
-"""`order-skills demo`: a guided tour over real stdio, first as a host, then with a terminal."""
+"""`order-skills demo`: a guided tour as a host over stdio, with a terminal, and over HTTP."""
 
 import sys
 
 import anyio
 
-from order_skills.demo import host, terminal
+from order_skills.demo import host, terminal, webhooks
 from order_skills.demo.tour import WIDTH, Tour
 
 
@@ -17,6 +17,7 @@ async def _run() -> int:
     tour = Tour()
     await host.show(tour)
     await terminal.show(tour)
+    await webhooks.show(tour)
     print("-" * WIDTH)
     if tour.surprises:
         print("This did not go as told: " + "; ".join(tour.surprises), file=sys.stderr)

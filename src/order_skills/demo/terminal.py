@@ -12,7 +12,6 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
 from typing import Any
 
 import anyio
@@ -20,6 +19,7 @@ import anyio.to_thread
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
+from order_skills.demo.store import embedded
 from order_skills.demo.tour import Tour
 
 SETTLED_WITHIN_SECONDS = 30.0
@@ -31,7 +31,7 @@ async def show(tour: Tour) -> None:
         print("The rest of the tour plays a second terminal, which needs a pseudo-terminal:")
         print("it runs on Linux and macOS. Try: order-skills refunds list\n")
         return
-    with tempfile.TemporaryDirectory(prefix="order-skills-demo-") as home, _store(home) as store:
+    with tempfile.TemporaryDirectory(prefix="order-skills-demo-") as home, embedded(home) as store:
         env = {
             "ORDER_SKILLS_HOME": home,
             "ORDER_SKILLS_CLAWVER_URL": store["url"],
@@ -146,22 +146,3 @@ def _lose_the_next_answer(url: str) -> None:
         f"{url}/_sandbox/faults", data=fault, headers={"Content-Type": "application/json"}
     )
     urllib.request.urlopen(request, timeout=10).close()  # noqa: S310 -- the same
-
-
-@contextlib.contextmanager
-def _store(home: str) -> Iterator[dict[str, str]]:
-    """The embedded store as a process; its first line says where it is."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "order_skills", "sandbox", "--port", "0"],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "ORDER_SKILLS_HOME": home},
-    )
-    try:
-        assert process.stdout is not None
-        yield json.loads(process.stdout.readline())
-    finally:
-        process.terminate()
-        process.wait()
-        if process.stdout is not None:
-            process.stdout.close()

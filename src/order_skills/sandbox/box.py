@@ -134,7 +134,14 @@ class Sandbox:
         self.store_id: str | None = getattr(self.dialect, "store_id", None)
         self.faults = Faults()
         self.requests: list[LoggedRequest] = []
-        self.app = Gate(self.dialect, self.shop, self.faults, self.requests, self.now)
+        self.app = Gate(
+            self.dialect,
+            self.shop,
+            self.faults,
+            self.requests,
+            now=self.now,
+            sign=self.sign_event,
+        )
 
     def request_count(self, method: str | None = None, path_prefix: str | None = None) -> int:
         """How many requests the store saw, of this method and below this path."""

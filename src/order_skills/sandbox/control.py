@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from order_skills.sandbox.behaviours import BEHAVIOURS, Behaviour
+from order_skills.sandbox.deliveries import Deliveries
 from order_skills.sandbox.faults import Faults, from_json
 from order_skills.sandbox.log import LoggedRequest
 from order_skills.sandbox.shop import Order, Shop
@@ -20,7 +21,11 @@ ROOT = "/_sandbox"
 
 
 def application(
-    platform: str, shop: Shop, faults: Faults, requests: list[LoggedRequest]
+    platform: str,
+    shop: Shop,
+    faults: Faults,
+    requests: list[LoggedRequest],
+    deliveries: Deliveries,
 ) -> Starlette:
     """The control pages of one sandbox."""
     behaviours = BEHAVIOURS[platform]
@@ -65,6 +70,7 @@ def application(
             Route(f"{ROOT}/faults", add, methods=["POST"]),
             Route(f"{ROOT}/faults", clear, methods=["DELETE"]),
             Route(f"{ROOT}/orders/{{order_id}}", order),
+            Route(f"{ROOT}/events", deliveries.happen, methods=["POST"]),
         ]
     )
 

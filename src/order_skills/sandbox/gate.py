@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from order_skills.sandbox import acts, control, log, shaping
+from order_skills.sandbox.deliveries import Deliveries, Sign
 from order_skills.sandbox.exchange import ENTRY, VIEW
 from order_skills.sandbox.faults import Fault, Faults, Plan
 from order_skills.sandbox.shop import Shop
@@ -163,11 +164,14 @@ class Gate:
         shop: Shop,
         faults: Faults,
         requests: list[log.LoggedRequest],
+        *,
         now: Callable[[], datetime],
+        sign: Sign,
     ) -> None:
         self.dialect, self.shop, self.faults = dialect, shop, faults
         self.requests, self.now = requests, now
-        self.control = control.application(dialect.platform, shop, faults, requests)
+        deliveries = Deliveries(shop, sign)
+        self.control = control.application(dialect.platform, shop, faults, requests, deliveries)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""

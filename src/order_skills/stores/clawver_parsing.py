@@ -19,6 +19,7 @@ from order_skills.orders import (
     Variant,
 )
 from order_skills.stores.base import Receipt, ReceiptItem, Webhook
+from order_skills.stores.common_parsing import without_zone
 from order_skills.stores.reading import (
     Json,
     Unreadable,
@@ -157,6 +158,7 @@ def _extras(raw: Json, newer: bool, currency_reported: bool) -> dict[str, Any]:
         "currency_source": "reported" if currency_reported else "assumed",
         "platform_fee_minor": whole(raw, "platformFeeInCents"),
         "checkout_id": identifier(raw, "checkoutId"),
+        "time_zone": "assumed" if without_zone(raw, "createdAt") else None,
     }
     return {name: value for name, value in extras.items() if value is not None}
 

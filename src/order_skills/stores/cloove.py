@@ -4,15 +4,13 @@ Orders are read and sales recorded; nothing here refunds, cancels or changes an 
 is the one write of all platforms that may be sent again: its Idempotency-Key makes it one sale.
 """
 
-import re
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from order_skills.errors import Code, Happened, StoreError, invalid
+from order_skills.errors import Code, Happened, StoreError
 from order_skills.http import Answer, Call, Deadlines, Pause, StoreClient, is_path_id
 from order_skills.http_errors import unavailable
 from order_skills.orders import Order, Page
@@ -24,6 +22,7 @@ from order_skills.stores.cloove_errors import (
     not_recorded,
     wait_before_again,
 )
+from order_skills.stores.cloove_pages import Place, asked, page
 from order_skills.stores.common_parsing import readable
 from order_skills.stores.reading import Unreadable, bad_answer, identifier, mapping, rows
 from order_skills.stores.unsupported import Unsupported
@@ -48,32 +47,7 @@ CAPABILITIES = Capabilities(
 )
 DEADLINES = Deadlines()
 
-_CURSOR = re.compile(r"([1-9][0-9]{0,6})-([1-9][0-9]{0,2})-([fa])-(.*)", re.DOTALL)
-
 # --- calls ------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Where a walk through the pages is. Pages only line up while their size stays the same.
-
-    `filtered`: whether the store takes our words for the status; `last`: the last order given.
-    """
-
-    page: int
-    size: int
-    filtered: bool
-    last: str = ""
-
-    def cursor(self) -> str:
-        return f"{self.page}-{self.size}-{'f' if self.filtered else 'a'}-{self.last}"
-
-    @classmethod
-    def at(cls, cursor: str) -> "_Place":
-        found = _CURSOR.fullmatch(cursor)
-        if found is None:
-            raise invalid("cursor", "is not one that list_orders gave", "call without a cursor")
-        return cls(int(found[1]), int(found[2]), found[3] == "f", found[4])
 
 
 class Cloove(Unsupported):
@@ -124,8 +98,8 @@ class Cloove(Unsupported):
 
     async def list_orders(self, query: Query, *, limit: int, cursor: str | None) -> Page:
         if cursor is not None:
-            return await self._page(query, _Place.at(cursor))
-        place = _Place(1, limit, filtered=True)
+            return await self._page(query, Place.at(cursor))
+        place = Place(1, limit, filtered=True)
         try:
             return await self._page(query, place)
         except StoreError as error:
@@ -134,42 +108,13 @@ class Cloove(Unsupported):
                 raise
         return await self._page(query, replace(place, filtered=False))
 
-    async def _page(self, query: Query, place: _Place) -> Page:
-        asked = [("page", str(place.page)), ("limit", str(place.size))]
-        words = [w for w, status in parsing.STATUS.items() if status == query.status]
-        if words and place.filtered:
-            # The documents write capitals and the live API does not: both, in one list.
-            asked.append(("status", ",".join([*map(str.upper, words), *words])))
-        if query.after is not None:
-            asked.append(("start_date", _instant(query.after)))
-        if query.before is not None:
-            # A time, for a bare date would end where that day begins; rounded up, never down.
-            asked.append(("end_date", _instant(query.before + timedelta(microseconds=999))))
-        call = Call("GET", "/orders", query=asked, missing=Code.NOT_SUPPORTED)
+    async def _page(self, query: Query, place: Place) -> Page:
+        call = Call("GET", "/orders", query=asked(query, place), missing=Code.NOT_SUPPORTED)
         body = await self._read(call)
         if (listed := rows(body.get("data"))) is None:
             raise self._bad("it holds no list of orders")
         orders = readable(listed, lambda row: parsing.order(row, self.name, self._amounts))
-        # New orders push the ones already given down, from the page before onto this one.
-        known = next((n for n, o in enumerate(orders, 1) if o.order_id == place.last), 0)
-        fresh = orders[known:]
-        meta = mapping(body.get("meta"))
-        more = meta.get("hasMore")
-        if not isinstance(more, bool):
-            served = meta.get("perPage")
-            more = len(listed) >= (min(served, place.size) if type(served) is int else place.size)
-        # A store that answers with another page than the one asked for would do so for ever.
-        told = meta.get("page")
-        moves = bool(listed) and (told == place.page if type(told) is int else bool(fresh))
-        last = orders[-1].order_id if orders else place.last
-        onward = replace(place, page=place.page + 1, last=last)
-        return Page(
-            orders=tuple(fresh),
-            full=all(order.items is not None for order in fresh),
-            more=more,
-            cursor=onward.cursor() if more and moves else None,
-            unreadable=len(listed) - len(orders),
-        )
+        return page(place, listed, orders, mapping(body.get("meta")))
 
     async def get_order(self, order_id: str) -> Order:
         body = await self._read(Call("GET", "/orders/{o}", {"o": order_id}))
@@ -238,7 +183,3 @@ class Cloove(Unsupported):
 
     def _bad(self, problem: str) -> StoreError:
         return bad_answer(CAPABILITIES.title, problem)
-
-
-def _instant(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

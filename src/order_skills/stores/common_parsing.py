@@ -1,4 +1,4 @@
-"""What the platforms that write money as decimals share: amounts, loose fields, signatures."""
+"""What several platforms share: decimal amounts, loose fields, hexadecimal signatures."""
 
 import hashlib
 import hmac

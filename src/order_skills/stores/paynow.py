@@ -4,8 +4,6 @@ A refund is of one whole line or of the whole order: there is no amount, no reas
 idempotency. The order shows no refunds; its payments do.
 """
 
-import logging
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
@@ -14,18 +12,15 @@ from order_skills.http import Answer, Call, StoreClient
 from order_skills.orders import Download, Order, Page
 from order_skills.stores import paynow_files as files
 from order_skills.stores import paynow_parsing as parsing
-from order_skills.stores.base import (
-    Capabilities,
-    Query,
-    SentRefund,
-)
+from order_skills.stores import paynow_payments as payments
+from order_skills.stores.base import Capabilities, Query, SentRefund
+from order_skills.stores.paynow_errors import no_store, note_trace
+from order_skills.stores.paynow_ids import FLAKE, checked, is_older
 from order_skills.stores.reading import Unreadable, bad_answer, exact, mapping, rows, word
 from order_skills.stores.unsupported import Unsupported
 
 if TYPE_CHECKING:
     import httpx
-
-logger = logging.getLogger(__name__)
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -35,8 +30,6 @@ T = TypeVar("T")
 BASE_URL = "https://api.paynow.gg"
 VERSION_PATH = "/v1"
 PAGE_LIMIT = 100
-# The documented form is 32 hexadecimal digits; anything else of that kind can be logged, too.
-_TRACE_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 CAPABILITIES = Capabilities(
     platform="paynow",
@@ -73,7 +66,7 @@ class PayNow(Unsupported):
         trust_env: bool = False,
         requests_per_minute: int | None = None,
     ) -> None:
-        if parsing.FLAKE.fullmatch(store_id) is None:
+        if FLAKE.fullmatch(store_id) is None:
             raise ValueError("store_id is no id of PayNow: those are digits")
         self.name = name
         self.account = account or f"paynow {url} {store_id}"
@@ -85,7 +78,7 @@ class PayNow(Unsupported):
             transport=transport,
             trust_env=trust_env,
             requests_per_minute=requests_per_minute,
-            error_code=_note_trace,
+            error_code=note_trace,
         )
 
     async def check(self) -> None:
@@ -99,15 +92,15 @@ class PayNow(Unsupported):
         filters = parsing.filters(query)
         if cursor is None:
             return (await self._page(filters, limit))[0]
-        if parsing.FLAKE.fullmatch(cursor) is None:
+        if FLAKE.fullmatch(cursor) is None:
             raise invalid("cursor", "is not one of this list", "begin again without a cursor")
         page, last = await self._page(filters, limit, after=cursor)
-        if parsing.is_older(last, cursor):
+        if is_older(last, cursor):
             return page
         # Whether `after` goes by position or by the size of the id is not documented. By size,
         # what is older, or nothing, stands before the cursor; by position, what is newer does.
         older, last = await self._page(filters, limit, before=cursor)
-        if last is None or parsing.is_older(last, cursor):
+        if last is None or is_older(last, cursor):
             return older
         if page.orders or page.unreadable:
             raise self._bad("its list does not go on where the last page ended")
@@ -145,22 +138,22 @@ class PayNow(Unsupported):
         try:
             answer = await self._http.read(Call("GET", "/orders", query=query))
         except StoreError as error:
-            raise _no_store(error) from None
+            raise no_store(error) from None
         if (listed := rows(answer.json)) is None:
             raise self._bad("it is no list of orders")
         return parsing.page(listed, limit, self.name)
 
     async def get_order(self, order_id: str) -> Order:
         """The order and, by a second request, its payments: only they show its refunds."""
-        call = Call("GET", "/orders/{o}", {"o": _checked(order_id)})
+        call = Call("GET", "/orders/{o}", {"o": checked(order_id)})
         raw = mapping((await self._http.read(call)).json)
         if raw.get("id") != order_id:
             raise self._bad("it is about another order than the one asked for")
         query = [("order_id", order_id), ("limit", str(PAGE_LIMIT)), ("asc", "true")]
-        payments = rows((await self._http.read(Call("GET", "/payments", query=query))).json)
-        if payments is None or len(payments) >= PAGE_LIMIT:
+        paid = rows((await self._http.read(Call("GET", "/payments", query=query))).json)
+        if paid is None or len(paid) >= PAGE_LIMIT:
             raise self._bad("it does not show all payments of the order")
-        return self._parsed(lambda found: parsing.order(found, self.name, payments), raw)
+        return self._parsed(lambda found: parsing.order(found, self.name, paid), raw)
 
     async def refund(
         self, order_id: str, amount_minor: int, reason: str, item_id: str | None = None
@@ -169,10 +162,10 @@ class PayNow(Unsupported):
 
         What the answer gives as its amount must be compared with what was meant.
         """
-        body = {} if item_id is None else {"order_line_id": _checked(item_id, "item_id")}
-        call = Call("POST", "/orders/{o}/refund", {"o": _checked(order_id)}, body=body)
+        body = {} if item_id is None else {"order_line_id": checked(item_id, "item_id")}
+        call = Call("POST", "/orders/{o}/refund", {"o": checked(order_id)}, body=body)
         raw = mapping((await self._http.write(call)).json)
-        made = self._parsed(parsing.refund, raw, Happened.UNKNOWN)
+        made = self._parsed(payments.refund, raw, Happened.UNKNOWN)
         of_store = raw.get("store_id") in (None, self._store_id)
         if not of_store or made.item_id not in (None, item_id):
             raise self._bad("it confirms another refund than the one asked for", Happened.UNKNOWN)
@@ -214,35 +207,3 @@ class PayNow(Unsupported):
 
     def _bad(self, problem: str, happened: Happened = Happened.NO) -> StoreError:
         return bad_answer(CAPABILITIES.title, problem, happened)
-
-
-def _checked(value: str, argument: str = "order_id") -> str:
-    if parsing.FLAKE.fullmatch(value) is None:
-        raise invalid(
-            argument,
-            "is no id of PayNow: those are digits",
-            "list_orders and get_order show ids; a number that begins with pn- cannot be looked up",
-        )
-    return value
-
-
-def _note_trace(body: object) -> None:
-    """Log the id by which PayNow's support finds a refused request.
-
-    No list of error codes is published, so none is known.
-    """
-    trace_id = mapping(body).get("trace_id")
-    if isinstance(trace_id, str) and _TRACE_ID.fullmatch(trace_id):
-        logger.info("PayNow refused a request: trace %s", trace_id)
-
-
-def _no_store(error: StoreError) -> StoreError:
-    """A list that does not exist is a store that does not: no id was asked for."""
-    if error.status != 404:
-        return error
-    return StoreError(
-        Code.STORE_REJECTED,
-        f"{CAPABILITIES.title} has no store with the configured store id",
-        "ask the owner to check it with `order-skills doctor`",
-        status=404,
-    )

@@ -8,7 +8,8 @@ from typing import Any
 
 from order_skills.errors import Code, StoreError
 from order_skills.orders import Order
-from order_skills.stores.paynow_parsing import REFUND_COUNTS, flake
+from order_skills.stores.paynow_ids import flake
+from order_skills.stores.paynow_payments import REFUND_COUNTS
 from order_skills.stores.reading import Unreadable, mapping
 
 

@@ -9,28 +9,17 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from order_skills.errors import Code, Happened, StoreError, invalid
-from order_skills.http import Answer, Call, StoreClient
-from order_skills.http_errors import bad_answer
+from order_skills.errors import Happened, StoreError, invalid
+from order_skills.http import Call, StoreClient
 from order_skills.orders import Order, Page
 from order_skills.stores import vesuviopay_parsing as parsing
-from order_skills.stores.base import Capabilities, ImportDraft, Query
+from order_skills.stores.base import Capabilities, Query
 from order_skills.stores.common_parsing import readable
 from order_skills.stores.reading import Json, Unreadable, mapping, rows
 from order_skills.stores.unsupported import Unsupported
-from order_skills.stores.vesuviopay_bodies import (
-    cancellation,
-    difference,
-    imported,
-    status_change,
-)
-from order_skills.stores.vesuviopay_errors import (
-    EXISTS,
-    differing,
-    error_code,
-    explained,
-    worded,
-)
+from order_skills.stores.vesuviopay_bodies import cancellation, status_change
+from order_skills.stores.vesuviopay_errors import error_code
+from order_skills.stores.vesuviopay_imports import Imports
 from order_skills.stores.vesuviopay_windows import Window, stamp
 
 if TYPE_CHECKING:
@@ -58,7 +47,7 @@ CAPABILITIES = Capabilities(
 # --- calls ------------------------------------------------------------------------------
 
 
-class VesuvioPay(Unsupported):
+class VesuvioPay(Imports, Unsupported):
     """A VesuvioPay store. See `base.Store` for what each call does."""
 
     capabilities = CAPABILITIES
@@ -74,10 +63,9 @@ class VesuvioPay(Unsupported):
         trust_env: bool = False,
         requests_per_minute: int | None = None,
     ) -> None:
-        self.name = name
         # The key implies the store and no answer names it, so the owner's name for it must.
         self.account = account or f"vesuviopay {url} {name}"
-        self._http = StoreClient(
+        client = StoreClient(
             CAPABILITIES.title,
             url + VERSION_PATH,
             {"X-API-Key": key},
@@ -86,6 +74,7 @@ class VesuvioPay(Unsupported):
             requests_per_minute=requests_per_minute,
             error_code=error_code,
         )
+        super().__init__(name, client)
 
     async def check(self) -> None:
         await self._rows(Query(), Window(), 1)
@@ -170,55 +159,6 @@ class VesuvioPay(Unsupported):
         done = ("cancelled", "refunded")
         return await self._changed(call, order.order_id, lambda after: after.status in done)
 
-    async def import_order(self, draft: ImportDraft) -> tuple[Order, bool]:
-        try:
-            return await self._imported(draft)
-        except StoreError as error:
-            if error.happened is Happened.UNKNOWN:
-                again = "make the same call again: its external_order_id keeps it one order"
-                raise worded(error, error.code, error.message, again) from None
-            raise
-
-    async def _imported(self, draft: ImportDraft) -> tuple[Order, bool]:
-        call = Call("POST", "/orders", body=imported(draft), missing=Code.NOT_SUPPORTED)
-        try:
-            answer = await self._write(call)
-        except StoreError as error:
-            if error.status == 409 and (error.store_code is None or error.store_code in EXISTS):
-                return await self._existing(draft, error), True
-            raise
-        raw = self._data(answer)
-        existed = answer.status == 200
-        try:
-            order = parsing.order(raw, self.name, draft.external_order_id)
-            differs = difference(raw, draft)
-        except Unreadable:
-            # What the answer holds is not documented.
-            return await self._existing(draft, None), existed
-        if differs is not None:
-            raise differing(differs, existed)
-        return order, existed
-
-    async def _existing(self, draft: ImportDraft, error: StoreError | None) -> Order:
-        """The order that has the draft's external id, if it is the same order.
-
-        Args:
-            error: why it was looked for; None: it was made just now.
-        """
-        happened = Happened.NO if error else Happened.UNKNOWN
-        try:
-            raw = await self._raw(draft.external_order_id)
-            differs = difference(raw, draft)
-        except Unreadable as problem:
-            raise self._bad(f"{problem}, so it cannot be compared", happened) from None
-        except StoreError as missing:
-            if error is None:
-                raise self._bad("it does not show the order", happened) from None
-            raise (error if missing.code is Code.ORDER_NOT_FOUND else missing) from None
-        if differs is not None:
-            raise differing(differs, error is not None)
-        return self._order(raw, draft.external_order_id)
-
     async def link(self, order_id: str, external_order_id: str, platform_name: str) -> Order:
         order = await self.get_order(order_id)
         linked = parsing.external_id(order)
@@ -246,41 +186,3 @@ class VesuvioPay(Unsupported):
             if shows(order):
                 return order
         raise self._bad("it does not show the change", Happened.UNKNOWN)
-
-    async def _raw(self, order_id: str) -> Json:
-        data = mapping(await self._read(Call("GET", "/orders/{o}", {"o": order_id})))
-        return mapping(data.get("order")) or data
-
-    async def _read(self, call: Call) -> object:
-        try:
-            body = mapping((await self._http.read(call)).json)
-        except StoreError as error:
-            raise explained(error) from None
-        if body.get("success") is False or "data" not in body:
-            raise self._bad("it does not have the documented envelope")
-        return body["data"]
-
-    async def _write(self, call: Call) -> Answer:
-        try:
-            return await self._http.write(call)
-        except StoreError as error:
-            raise explained(error) from None
-
-    def _data(self, answer: Answer) -> Json:
-        body = mapping(answer.json)
-        if body.get("success") is not True:
-            raise self._bad("it does not confirm the change", Happened.UNKNOWN)
-        data = mapping(body.get("data"))
-        return mapping(data.get("order")) or data
-
-    def _order(self, raw: Json, asked: str) -> Order:
-        try:
-            return parsing.order(raw, self.name, asked)
-        except Unreadable as problem:
-            raise self._bad(str(problem)) from None
-
-    async def aclose(self) -> None:
-        await self._http.aclose()
-
-    def _bad(self, problem: str, happened: Happened = Happened.NO) -> StoreError:
-        return bad_answer(CAPABILITIES.title, problem, happened)
