@@ -79,6 +79,15 @@ async def test_the_form_shows_earlier_refunds_and_other_peoples_text_cleaned(doo
     assert not any(line.startswith("INFO") for line in form.splitlines())
 
 
+async def test_g10_the_form_says_that_a_parcel_on_its_way_is_not_called_back(door: Doors) -> None:
+    said = "a refund calls no parcel back"
+    for order_id, is_told in (("ord_1003", True), ("ord_1002", False), ("ord_1001", False)):
+        person = Person("cancel")
+        async with door(person=person) as opened:
+            await opened.answer("refund_order", order_id=order_id, amount_minor=50, reason="late")
+        assert (said in person.forms[0]) is is_told, order_id
+
+
 WRONG: dict[str, object] = {
     "another amount": "25.00",
     "minor units": "1000",

@@ -71,6 +71,9 @@ def _of_order(intent: Intent, order: Order) -> list[tuple[str, str]]:
         for item in items
     ]
     found = [(label, "; ".join(names) or "none said")]
+    parcel = any(item.type != "digital" for item in items)
+    if parcel and order.status in ("shipped", "delivered") and not intent.request.cancels:
+        found.append(("Order status", f"{order.status}; a refund calls no parcel back"))
     if intent.request.cancels:
         told = {True: "yes", False: "no", None: "as the store does"}
         found.append(("Order status", order.status))
