@@ -217,7 +217,7 @@ class StoreClient:
                     error.store_code = await self._store_code(response)
                     raise error
                 body = await self._body(response)
-            return Answer(response.status_code, strict_json.parse(body), response.headers)
+            return Answer(response.status_code, call.read(body), response.headers)
         except unsent:
             what = "could not be reached"
             raise http_errors.unavailable(self.title, what, Happened.NO) from None

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TypeGuard
 from urllib.parse import quote
 
+from order_skills import strict_json
 from order_skills.errors import Code
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
@@ -30,7 +31,8 @@ class Call:
     """One request: a path template whose `{names}` are filled with ids that pass the pattern.
 
     `headers` are further ones, such as an idempotency key; `missing` is the code for a 404;
-    `key` is False for the platform's public endpoints, which must not be handed the store's key.
+    `key` is False for the platform's public endpoints, which must not be handed the store's key;
+    `may_be_empty` says that an answer without a body is one, too, as to a deletion.
     """
 
     method: str
@@ -41,6 +43,15 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict)
     missing: Code = Code.ORDER_NOT_FOUND
     key: bool = True
+    may_be_empty: bool = False
+
+    def read(self, body: bytes) -> object:
+        """The answer's JSON, None for an empty one where that is an answer.
+
+        Raises:
+            BadJson: it is not what was asked for.
+        """
+        return None if self.may_be_empty and not body else strict_json.parse(body)
 
     def path(self) -> str:
         """The path with every id in its place.

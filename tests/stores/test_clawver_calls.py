@@ -383,3 +383,15 @@ async def test_a_webhook_is_deleted_by_its_id(api: Scripted) -> None:
     await api.store.delete_webhook("wh_1")
     (request,) = api.requests
     assert (request.method, request.url.path) == ("DELETE", "/v1/webhooks/wh_1")
+
+
+async def test_a_deletion_may_be_answered_with_nothing_and_a_reading_may_not() -> None:
+    def nothing(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(204, stream=httpx.ByteStream(b""))
+
+    store = Clawver("shop", "claw_sk_x", transport=httpx.MockTransport(nothing))
+    await store.delete_webhook("wh_1")
+    with pytest.raises(StoreError) as caught:
+        await store.get_order("ord_1")
+    assert caught.value.code is Code.STORE_BAD_ANSWER
+    await store.aclose()

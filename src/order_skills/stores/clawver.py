@@ -152,7 +152,8 @@ class Clawver(Files, Unsupported):
         return made
 
     async def delete_webhook(self, webhook_id: str) -> None:
-        call = Call("DELETE", "/webhooks/{w}", {"w": webhook_id}, missing=Code.NOT_SUPPORTED)
+        ids = {"w": webhook_id}
+        call = Call("DELETE", "/webhooks/{w}", ids, missing=Code.NOT_SUPPORTED, may_be_empty=True)
         # What answers a deletion is not documented: all but a no is taken for it.
         if mapping((await self._http.write(call)).json).get("success") is False:
             raise self._bad("it does not confirm the deletion", Happened.UNKNOWN)
