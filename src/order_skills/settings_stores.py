@@ -32,8 +32,12 @@ STORE_SETTINGS = (
     "webhook_secrets",
     "webhook_hosts",
 )
-# Those that only one platform's stores can have.
-_OWN_SETTINGS = {"store_id": "paynow", "currency": "cloove", "amounts": "cloove"}
+# Those that only some platforms' stores can have.
+_OWN_SETTINGS = {
+    "store_id": ("paynow",),
+    "currency": ("cloove", "vesuviopay"),
+    "amounts": ("cloove",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +49,9 @@ class StoreSettings:
         url: `https://host[:port]`, without a path.
         key_setting: the setting that the key came from, as an error would name it.
         store_id: where the platform's paths name the store, as PayNow's do.
-        currency: of answers that name none, and `amounts`: whether it counts in major or minor
-            units; of a Cloove business, None for what Cloove documents.
+        currency: of a Cloove business's answers that name none, or of a VesuvioPay store's
+            imports before it has an order; amounts: whether a Cloove business counts in major
+            or minor units, None for what Cloove documents.
         limits: of this store, in the minor unit of its own currency.
     """
 
@@ -88,9 +93,10 @@ def read_store(
     if platform not in served:
         raise table.wrong("platform", not_served(platform, served))
     facts = PLATFORMS[platform]
-    for setting, owner in _OWN_SETTINGS.items():
-        if setting in table.values and owner != platform:
-            problem = f"is for {PLATFORMS[owner].title} stores only, and this is {facts.title}'s"
+    for setting, owners in _OWN_SETTINGS.items():
+        if setting in table.values and platform not in owners:
+            titles = " and ".join(PLATFORMS[owner].title for owner in owners)
+            problem = f"is for {titles} stores only, and this is {facts.title}'s"
             raise table.wrong(setting, f"{problem}; remove it")
     key, key_setting = _key(platform, table, environ)
     from_environment = Source(environ, str)

@@ -7,9 +7,9 @@ import pytest
 from platform_doors import at, sent
 
 from order_skills.errors import Code
-from order_skills.sandbox import Fault
+from order_skills.sandbox import Fault, Sandbox
 from order_skills.sandbox.values import guid, numbered
-from support import code_of, edited
+from support import code_of, edited, open_door
 
 PLAIN, LINKED = numbered(1001), numbered(1003)
 TEE = {
@@ -141,12 +141,33 @@ async def test_without_a_currency_to_go_by_nothing_is_imported(home: Path) -> No
         text = await door.error("import_order", **ORDER)
         assert code_of(text) is Code.NOT_SUPPORTED
         assert "this store has no order yet" in text
+        assert 'set `currency = "EUR"`' in text
         assert sent(door.box) == []
     async with at(home, "vesuviopay") as door:
         door.box.faults.add(edited("/api/v1/orders", data__orders__1__currency="USD"))
         text = await door.error("import_order", **ORDER)
         assert "several currencies (EUR, USD)" in text
         assert sent(door.box) == []
+
+
+@pytest.mark.parametrize(("orders", "imported"), [([], True), (None, False)])
+async def test_before_there_is_an_order_the_owners_word_for_the_currency_counts(
+    home: Path, orders: list[Any] | None, imported: bool
+) -> None:
+    """Against the orders that are there it does not: then nobody knows."""
+    product = {"id": "prod_tee", "name": "Tee", "type": "digital", "price_minor": 2999}
+    empty = {"currency": "USD", "products": [product], "orders": orders}
+    box = Sandbox("vesuviopay", data=None if orders is None else empty)
+    config = f'[stores.main]\nplatform = "vesuviopay"\nkey = "{box.api_key}"\ncurrency = "USD"\n'
+    line = {"external_product_id": "prod_tee", "quantity": 2, "price_minor": 2999}
+    async with open_door(home, box=box, config=config) as door:
+        if imported:
+            answer = await door.answer("import_order", **{**ORDER, "items": [line]})
+            assert answer["order"]["currency"] == "USD"
+        else:
+            text = await door.error("import_order", **ORDER)
+            assert "several currencies (EUR, USD)" in text
+            assert sent(box) == []
 
 
 async def test_the_currencys_own_decimals_are_sent(home: Path) -> None:

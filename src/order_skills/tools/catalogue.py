@@ -5,10 +5,11 @@ from typing import Any
 from order_skills.settings import Settings
 from order_skills.stores.base import Store
 from order_skills.tools.cancelling import CANCEL_ORDER
-from order_skills.tools.changes import IMPORT_ORDER, LINK_ORDER, UPDATE_ORDER_STATUS
+from order_skills.tools.changes import LINK_ORDER, UPDATE_ORDER_STATUS
 from order_skills.tools.declare import Effect, ToolSpec
 from order_skills.tools.downloads import GET_RECEIPT, RESEND_DOWNLOAD
 from order_skills.tools.events import RECENT_EVENTS
+from order_skills.tools.imports import IMPORT_ORDER
 from order_skills.tools.reading import GET_ORDER, LIST_ORDERS
 from order_skills.tools.refunds import CHECK_REFUND, GET_REFUND, REFUND_ORDER
 from order_skills.tools.sales import RECORD_ORDER

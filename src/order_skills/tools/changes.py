@@ -1,15 +1,15 @@
-"""update_order_status, import_order and link_order: changes of an order that move no money."""
+"""update_order_status and link_order: changes of an order that move no money."""
 
 from collections.abc import Awaitable, Mapping
-from typing import Annotated, Literal, get_args
+from typing import Annotated, get_args
 
 from pydantic import AfterValidator, Field, SkipValidation, StringConstraints
 
 from order_skills import text
 from order_skills.answers import Answer
-from order_skills.errors import Code, Happened, Refusal, StoreError, invalid
+from order_skills.errors import Happened, StoreError, invalid
 from order_skills.orders import Order, OrderStatus
-from order_skills.stores.base import Capabilities, ImportDraft, ImportItem, Query, Store
+from order_skills.stores.base import Capabilities
 from order_skills.tools import arguments
 from order_skills.tools.arguments import (
     AnyId,
@@ -17,8 +17,6 @@ from order_skills.tools.arguments import (
     Label,
     Link,
     OrderId,
-    Pieces,
-    PriceMinor,
 )
 from order_skills.tools.declare import Effect, ToolCall, ToolSpec
 from order_skills.tools.personal_data import shown
@@ -31,8 +29,6 @@ _TRACKING = {
 }
 # Of what is kept beside: its names and its values.
 KEY_CAP, VALUE_CAP = 64, 500
-# So many of the newest orders say which currency the store sells in.
-CURRENCY_ROWS = 20
 
 
 class ChangedOrder(Answer):
@@ -105,110 +101,6 @@ async def update_order_status(call: ToolCall, given: UpdateOrderStatusArguments)
     return ChangedOrder(order=shown(order, call.workspace.settings))
 
 
-# --- import_order -----------------------------------------------------------------------
-
-
-def _whole(value: str) -> str:
-    if "*" in value:
-        raise ValueError("must be whole; a masked one reaches nobody")
-    return value
-
-
-class ImportedItem(Arguments):
-    """A line of an order that was made elsewhere."""
-
-    external_product_id: Annotated[AnyId, Field(description="The other platform's id")]
-    external_variant_id: Annotated[AnyId | None, Field(description="Of its size or colour")] = None
-    quantity: Annotated[Pieces, Field(description="How many pieces")]
-    price_minor: Annotated[PriceMinor, Field(description="Of one piece")]
-
-
-class CustomerInfo(Arguments):
-    """Who bought, where the store has no customer_id for it."""
-
-    name: Annotated[Label | None, Field(description="Full name")] = None
-    email: Annotated[
-        Annotated[Label, AfterValidator(_whole)] | None, Field(description="Whole address")
-    ] = None
-    phone: Annotated[
-        Annotated[Label, AfterValidator(_whole)] | None, Field(description="Whole number")
-    ] = None
-
-
-class ImportOrderArguments(Arguments):
-    """What import_order takes."""
-
-    external_order_id: Annotated[AnyId, Field(description="The other platform's id of it")]
-    items: Annotated[
-        list[ImportedItem], Field(min_length=1, max_length=100, description="What was bought")
-    ]
-    total_minor: Annotated[
-        PriceMinor, Field(description="With tax and shipping, in minor units: 24.99 is 2499")
-    ]
-    customer_id: Annotated[AnyId | None, Field(description="The store's id of the buyer")] = None
-    customer: Annotated[CustomerInfo | None, Field(description="Instead of customer_id")] = None
-    status: Annotated[
-        Literal["pending", "confirmed", "processing", "shipped", "delivered", "cancelled"] | None,
-        Field(description="Absent: confirmed"),
-    ] = None
-    platform_name: Annotated[Label | None, Field(description="e.g. Shopify")] = None
-    platform_order_number: Annotated[Label | None, Field(description="As people see it")] = None
-
-
-class ImportedOrder(ChangedOrder):
-    """The order, and whether it was there before."""
-
-    already_existed: bool
-
-
-async def import_order(call: ToolCall, given: ImportOrderArguments) -> ImportedOrder:
-    """Write down an order that was made elsewhere."""
-    who = {"customer_id": given.customer_id, "customer": given.customer}
-    arguments.exactly_one("import_order", type(given), **who)
-    customer = None if given.customer is None else _customer_info(given.customer)
-    if customer == {}:
-        problem = "must hold a name, an email or a phone"
-        raise arguments.refused("customer", problem, type(given), "import_order")
-    draft = ImportDraft(
-        external_order_id=given.external_order_id,
-        items=tuple(ImportItem(**item.model_dump()) for item in given.items),
-        total_minor=given.total_minor,
-        currency=await _currency(call.store),
-        customer_id=given.customer_id,
-        customer=customer,
-        status=given.status,
-        platform_name=given.platform_name,
-        platform_order_number=given.platform_order_number,
-    )
-    order, existed = await call.store.import_order(draft)
-    return ImportedOrder(order=shown(order, call.workspace.settings), already_existed=existed)
-
-
-def _customer_info(customer: CustomerInfo) -> dict[str, str]:
-    # The names under which VesuvioPay's own orders show a customer.
-    told = {"name": customer.name, "email": customer.email, "phoneNumber": customer.phone}
-    return {name: value for name, value in told.items() if value is not None}
-
-
-async def _currency(store: Store) -> str:
-    """The currency that the store's newest orders are in: an import is in it and names none.
-
-    Raises:
-        Refusal: NOT_SUPPORTED, there is no order yet, or there are several currencies.
-    """
-    page = await store.list_orders(Query(), limit=CURRENCY_ROWS, cursor=None)
-    found = sorted({order.currency for order in page.orders})
-    if len(found) == 1:
-        return found[0]
-    why = f"sells in several currencies ({', '.join(found)})" if found else "has no order yet"
-    raise Refusal(
-        Code.NOT_SUPPORTED,
-        f"{store.capabilities.title} takes an import in the store's currency, and this store "
-        f"{why}, so what the amounts would mean is not known",
-        "ask the owner to import this order in the store's dashboard",
-    )
-
-
 # --- link_order -------------------------------------------------------------------------
 
 
@@ -260,23 +152,6 @@ UPDATE_ORDER_STATUS = ToolSpec(
     run=update_order_status,
     needs=lambda store: store.update_status,
     choices=lambda store: {"status": reachable(store)},
-)
-IMPORT_ORDER = ToolSpec(
-    name="import_order",
-    title="Import an order",
-    description=(
-        "Write down an order that was made and paid on another platform, in this store's own "
-        "currency: stock goes down, nobody is charged, and it cannot be deleted again. Exactly one "
-        "of customer_id or customer. The same external_order_id again makes no second order: "
-        "`already_existed`. link_order connects an order that is already here."
-    ),
-    effect=Effect.CHANGES,
-    arguments=ImportOrderArguments,
-    answer=ImportedOrder,
-    run=import_order,
-    needs=lambda store: store.imports,
-    additive=True,
-    choices=lambda _: {},
 )
 LINK_ORDER = ToolSpec(
     name="link_order",
