@@ -15,6 +15,7 @@ from order_skills import settings
 from order_skills.errors import AgentError
 from order_skills.refunds.intents import Event, Intent, Request
 from order_skills.sandbox import Fault
+from order_skills.settings_platforms import PLATFORMS
 from order_skills.workspace import Workspace, open_workspace
 
 T = TypeVar("T")
@@ -47,7 +48,8 @@ class Scene:
         self.home = home
         self.store = store
         self._run = run
-        self.variables = {"CLAW_API_KEY": store.key, "ORDER_SKILLS_CLAWVER_URL": store.url}
+        facts = PLATFORMS[store.box.platform]
+        self.variables = {facts.key_variable: store.key, facts.url_variable: store.url}
 
     # --- the commands -------------------------------------------------------------------
 

@@ -161,7 +161,8 @@ def test_with_a_passphrase_a_person_at_a_terminal_settles(scene: Scene) -> None:
     ):
         with scene.person("resolve", refund_id, "--not-made") as person:
             person.answer(PASSPHRASE, given)
-            assert person.end()[0] == code
+            ended, _, shown = person.end()
+            assert ended == code, shown
         assert scene.intent(refund_id).state is state
 
 

@@ -89,6 +89,9 @@ async def _resolve(settings: Settings, refund_id: str, made: str | None) -> Inte
 def _is_as_said(intent: Intent, made: str | None) -> bool:
     if made is None:
         return intent.state in (State.NOT_APPLIED, State.REJECTED)
+    if intent.request.cancels:
+        # It has no id of its own: the order's was given, and the store shows it cancelled.
+        return intent.state is State.SUCCEEDED
     return intent.state is State.SUCCEEDED and intent.store_refund_id == made
 
 

@@ -138,7 +138,8 @@ def _beside(intent: Intent) -> dict[str, Any]:
     request = kept.pop("request")
     fields = {
         "state": str(kept.pop("state")),
-        **{name: request[name] for name in ("item_ids", "quantity", "repeat_of")},
+        "cancels": request["cancels"] or None,
+        **{n: request[n] for n in ("item_ids", "quantity", "repeat_of", "notify_customer")},
         **{name: value if name not in _TIMES else _when(value) for name, value in kept.items()},
     }
     given = {name: value for name, value in fields.items() if value not in (None, ())}
