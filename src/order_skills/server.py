@@ -10,7 +10,7 @@ from mcp.server.mcpserver import Context
 from mcp.shared.exceptions import MCPError
 from mcp.types import INVALID_PARAMS, CallToolResult, Icon, InputRequiredResult
 
-from order_skills import __version__
+from order_skills import __version__, guides
 from order_skills.errors import Code, Refusal
 from order_skills.tools import catalogue
 from order_skills.tools.declare import DeclaredTool, Effect, ToolSpec, error_result
@@ -81,7 +81,10 @@ class OrderServer(MCPServer[None]):
             tools=[DeclaredTool.declare(spec, workspace, menu) for spec in specs],
             log_level="WARNING",
             middleware=[self._start_after_first_answer, _refuse_cursors],
+            # Nothing that it lists changes while it runs, so nobody is promised to hear of it.
+            subscriptions=False,
         )
+        guides.register(self, workspace)
         self.workspace = workspace
         self._menu = menu
         self._listed: Mapping[str, ToolSpec[Any]] = {spec.name: spec for spec in specs}
