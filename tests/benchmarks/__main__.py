@@ -8,7 +8,7 @@ import asyncio
 import platform
 import sys
 
-from tests.benchmarks import cold_start, memory, refunds, requests, tokens
+from tests.benchmarks import cold_start, finding, memory, refunds, requests, tokens
 
 
 def main() -> None:
@@ -16,6 +16,7 @@ def main() -> None:
     print(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}\n")
     asyncio.run(tokens.main())
     asyncio.run(requests.main())
+    asyncio.run(finding.main())
     cold_start.main()
     memory.main()
     refunds.main()

@@ -117,7 +117,7 @@ async def test_a_flood_of_new_orders_in_between_is_told_where_the_store_does_not
         second = await opened.answer("list_orders", limit=25, cursor=first["next_cursor"])
         assert second["orders"] == []
         assert second["complete"] is False
-        assert "newest 100 orders" in second["note"]
+        assert "only its newest orders of each status" in second["note"]
 
 
 @pytest.mark.parametrize("revision", ["old", "new"])
@@ -148,10 +148,10 @@ async def test_a_filtered_walk_meets_every_match_once(door: Doors, revision: str
 async def test_more_orders_than_the_store_shows_are_told_and_not_hidden(door: Doors) -> None:
     box = shop_of(130, era="new")
     async with door(box=box) as opened:
-        found = await opened.answer("list_orders", limit=100)
+        found = await opened.answer("list_orders", limit=100, status="delivered")
         assert len(found["orders"]) == found["searched"] == 100
         assert found["complete"] is False
-        assert "newest 100 orders and has no way to page" in found["note"]
+        assert "newest 100 orders and has no way to page; use get_order" in found["note"]
         assert "next_cursor" not in found
 
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field, PrivateAttr, create_model
 
 from order_skills.errors import AgentError, Code, StoreError
 from order_skills.stores.base import Capabilities, Store
-from order_skills.tools import arguments, rendering, schemas
+from order_skills.tools import arguments, memory, rendering, schemas
 from order_skills.tools.arguments import Arguments
 from order_skills.tools.menu import Menu
 
@@ -149,7 +149,11 @@ class DeclaredTool(Tool):
             store = workspace.store_of(getattr(given, "store", None))
             if not spec.needs(store.capabilities):
                 raise self._menu.not_supported(spec.name, store)
-            answer = await spec.run(ToolCall(workspace, store, context), given)
+            try:
+                answer = await spec.run(ToolCall(workspace, store, context), given)
+            finally:
+                if spec.effect is not Effect.READS:
+                    memory.of(store).forget(getattr(given, "order_id", ""))
         except AskHost as asked:
             return asked.request
         except ErrorAnswer as error:

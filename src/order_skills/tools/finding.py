@@ -1,101 +1,36 @@
 """Finding orders when the store's API filters by status alone: read, compare, and say how far.
 
 Pages are read in the store's order (newest first). A row that does not carry what a filter
-needs is read in full, at most `MAX_CONCURRENT` at once and `MAX_DETAILS` a call. Wherever the
-search stops before the end it says so and gives a cursor that names the last order looked at,
-so that going on neither repeats nor skips one.
+needs is read in full, unless what it does carry rules it out already, or it was read some
+minutes ago (`memory`) and was somebody else's. At most `MAX_CONCURRENT` orders are read at once,
+`MAX_DETAILS` orders and `MAX_PAGES` pages a call; a question whose orders are remembered does not
+use what it saved to read others. Wherever the search stops before the end it says so and gives a
+cursor that names the last order looked at, so that going on neither repeats nor skips one.
 """
 
+import math
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from itertools import pairwise
 
 import anyio
 
 from order_skills.errors import Code, StoreError
-from order_skills.orders import Order
-from order_skills.stores.base import Query, Store
+from order_skills.orders import Order, Page
+from order_skills.stores.base import Store
+from order_skills.tools import by_status, memory
+from order_skills.tools.criteria import Criteria, created
 from order_skills.tools.position import Position
+
+__all__ = ["Criteria", "Found", "Progress", "search"]
 
 MAX_CONCURRENT = 8
 MAX_DETAILS = 200
+MAX_PAGES = 100
 # After this the search answers with what it has: hosts give up at 60 s.
 MAX_SECONDS = 45.0
 
 Progress = Callable[[int, int], Awaitable[None]]
-
-
-@dataclass(frozen=True)
-class Criteria:
-    """What is looked for. Times are aware; `after` is inclusive, `before` exclusive."""
-
-    status: str | None = None
-    payment_status: str | None = None
-    customer_email: str | None = None
-    product: str | None = None
-    after: datetime | None = None
-    before: datetime | None = None
-    in_full: bool = False
-
-    def only_by_status(self) -> bool:
-        """Whether the store does all the work."""
-        return self == Criteria(status=self.status)
-
-    def query(self) -> Query:
-        """What the store may filter by."""
-        return Query(
-            status=self.status,
-            customer_email=self.customer_email,
-            product=self.product,
-            after=self.after,
-            before=self.before,
-        )
-
-    def in_time(self, order: Order) -> bool:
-        """Whether the order was created in the asked time."""
-        created = _instant(order)
-        if self.after is not None and created < self.after:
-            return False
-        return self.before is None or created < self.before
-
-    def needs_details(self, order: Order) -> bool:
-        """Whether the row lacks what a filter, or the caller, has to see."""
-        return (
-            (self.in_full and (order.items is None or order.refunds is None))
-            or (self.customer_email is not None and order.customer is None)
-            or (self.product is not None and order.items is None)
-            or (
-                self.payment_status is not None
-                and order.payment_status_source == "derived"
-                and order.refunds is None
-            )
-        )
-
-    def accepts(self, order: Order) -> bool:
-        """Whether the order, as far as it was read, is one of those looked for."""
-        return (
-            self.in_time(order)
-            and self.payment_status in (None, order.payment_status)
-            and (self.status is None or order.status == self.status)
-            and self._of_customer(order)
-            and self._with_product(order)
-        )
-
-    def _of_customer(self, order: Order) -> bool:
-        if self.customer_email is None:
-            return True
-        email = order.customer.email if order.customer else None
-        return email is not None and email.casefold() == self.customer_email.strip().casefold()
-
-    def _with_product(self, order: Order) -> bool:
-        if self.product is None:
-            return True
-        part = self.product.strip().casefold()
-        return any(
-            self.product == item.product_id or part in item.name.casefold()
-            for item in order.items or ()
-        )
 
 
 @dataclass
@@ -129,9 +64,13 @@ class _Search:
         self.limit = limit
         self.start = start
         self.progress = progress
+        self.memory = memory.of(store)
         self.found = Found()
         self.details = 0
+        self.pages = 0
         self.unreadable = 0
+        # How long ago those were read that were passed over without reading them now.
+        self.ages: list[float] = []
         self.last = start
 
     async def run(self) -> Found:
@@ -143,7 +82,7 @@ class _Search:
             if self.found.searched == 0:
                 raise
             # What was read is worth more than an error; the cursor goes on from there.
-            return self._ended(f"the store stopped answering ({error.code})")
+            return self._ended(_why(error))
 
     async def _pages(self) -> Found:
         page_cursor, start = self.start.page, self.start
@@ -152,18 +91,59 @@ class _Search:
             page = await self.store.list_orders(
                 self.criteria.query(), limit=asked, cursor=page_cursor
             )
+            self.pages += 1
             self.unreadable += page.unreadable
             stopped = await self._look_through(start.rest(page.orders), page_cursor)
             past = self._past_the_time(page.orders)
-            # Where the store has no cursor of its own, a larger page still shows more.
-            onward = page.cursor is not None or (page.more and asked < self._largest_page())
-            if stopped is None and onward and not past and len(self.found.orders) == self.limit:
-                stopped = f"the limit of {self.limit} was reached"
+            cut_off = page.more and page.cursor is None and not past
+            # Where the store has no cursor of its own, it may still show more in other ways.
+            by_status_too = cut_off and page_cursor is None and self.criteria.status is None
+            onward = by_status_too or (cut_off and asked < self._largest_page())
+            if page.cursor is not None and not past:
+                onward, start = True, start.after_page(page.orders, page.cursor)
+            if stopped is None and onward:
+                stopped = self._enough()
+                if stopped is None and by_status_too:
+                    return await self._by_status(page)
             if stopped is not None or past or page.cursor is None:
-                cut_off = page.more and not past and len(page.orders)
-                return self._ended(stopped, cut_off=cut_off or None)
-            page_cursor = page.cursor
-            self.last = start = start.after_page(page.orders, page_cursor)
+                return self._ended(stopped, self._newest_only(page) if cut_off else None)
+            page_cursor, self.last = page.cursor, start
+
+    def _enough(self) -> str | None:
+        """Why the search goes no further after a page, or None."""
+        if len(self.found.orders) == self.limit:
+            return f"the limit of {self.limit} was reached"
+        if self.pages >= MAX_PAGES:
+            return f"{MAX_PAGES} pages were read, the most for one call"
+        return None
+
+    async def _by_status(self, newest: Page) -> Found:
+        """Go on where the list of all orders ends, with the lists of each status."""
+        lists = await by_status.read(self.store, self.criteria.query(), newest)
+        self.unreadable += lists.unreadable
+        after = self.criteria.after
+        rows = [
+            row for row in self.last.rest(lists.orders) if after is None or created(row) >= after
+        ]
+        stopped = await self._look_through(rows, None)
+        if lists.hold_all_since(after):
+            return self._ended(stopped)
+        since = lists.whole_since if lists.trusted else None
+        before = f"made before {since:%Y-%m-%dT%H:%M:%SZ} " if since else ""
+        missing = (
+            "The store shows only its newest orders of each status and has no way to page, so "
+            f"orders {before}may be missing; use get_order with an id"
+        )
+        return self._ended(stopped, missing)
+
+    def _newest_only(self, page: Page) -> str | None:
+        if not page.orders:
+            return None
+        narrow = "" if self.criteria.status else "narrow the search with status, or "
+        return (
+            f"The store shows only its newest {len(page.orders)} orders and has no way to page; "
+            f"{narrow}use get_order with an id"
+        )
 
     def _largest_page(self) -> int:
         return self.store.capabilities.page_limit
@@ -178,32 +158,55 @@ class _Search:
         """Look at the rows in their order; the reason to stop before their end, or None."""
         total = self.found.searched + len(rows)
         for batch in _batches(rows, MAX_CONCURRENT):
-            wanted = [self._wants(row) for row in batch]
-            if self.details + sum(wanted) > MAX_DETAILS:
-                return f"{MAX_DETAILS} orders were read in full, the most for one call"
-            full = await self._read_in_full(batch, wanted)
-            for row, order in zip(batch, full, strict=True):
+            looks = [self._look(row) for row in batch]
+            if not self._may_read(looks):
+                known = " or remembered" if self.ages else ""
+                return f"{MAX_DETAILS} orders were read in full{known}, the most for one call"
+            full = await self._read_in_full(batch, looks)
+            for row, order, look in zip(batch, full, looks, strict=True):
                 if len(self.found.orders) == self.limit:
                     return f"the limit of {self.limit} was reached"
                 self.found.searched += 1
                 self.last = Position(page_cursor, row.order_id, row.created_at)
-                if order is not None and self.criteria.accepts(order):
+                if look.passed_over is not None:
+                    self.ages.append(look.passed_over)
+                elif order is not None and self.criteria.accepts(order):
                     self.found.orders.append(order)
             await self.progress(self.found.searched, total)
         return None
 
-    def _wants(self, row: Order) -> bool:
-        return self.criteria.in_time(row) and self.criteria.needs_details(row)
+    def _look(self, row: Order) -> "_Look":
+        if not self.criteria.needs_details(row):
+            return _Look(read=False)
+        if (known := self.memory.recall(row)) is None:
+            return _Look(read=True)
+        bought, age = known
+        wanted = self.criteria.wants(bought)
+        return _Look(read=wanted, remembered=True, passed_over=None if wanted else age)
+
+    def _may_read(self, looks: Sequence["_Look"]) -> bool:
+        """Whether this call may still read these orders in full."""
+        reads = self.details + sum(look.read for look in looks)
+        news = any(look.read and not look.remembered for look in looks)
+        return reads + (len(self.ages) if news else 0) <= MAX_DETAILS
 
     async def _read_in_full(
-        self, batch: Sequence[Order], wanted: Sequence[bool]
+        self, batch: Sequence[Order], looks: list["_Look"]
     ) -> list[Order | None]:
+        """The orders, None for one that cannot be read."""
         result: list[Order | None] = list(batch)
         failed: list[StoreError] = []
 
         async def read(index: int) -> None:
+            row = batch[index]
             try:
-                result[index] = await self.store.get_order(batch[index].order_id)
+                async with self.memory.reading(row) as keep:
+                    # Another search may have read it while this one waited for its turn.
+                    looks[index] = self._look(row)
+                    if looks[index].read:
+                        self.details += 1
+                        result[index] = order = await self.store.get_order(row.order_id)
+                        keep(order)
             except StoreError as error:
                 if error.code in (Code.ORDER_NOT_FOUND, Code.STORE_BAD_ANSWER):
                     result[index] = None
@@ -212,9 +215,8 @@ class _Search:
                     failed.append(error)
 
         async with anyio.create_task_group() as tasks:
-            for index, needed in enumerate(wanted):
-                if needed:
-                    self.details += 1
+            for index, look in enumerate(looks):
+                if look.read:
                     tasks.start_soon(read, index)
         if failed:
             raise failed[0]
@@ -223,32 +225,47 @@ class _Search:
     def _past_the_time(self, rows: Sequence[Order]) -> bool:
         """Whether all that follows is older than asked, seen from rows in falling order."""
         after = self.criteria.after
-        times = [_instant(row) for row in rows]
+        times = [created(row) for row in rows]
         falling = all(a >= b for a, b in pairwise(times))
         return after is not None and bool(times) and falling and times[-1] < after
 
-    def _ended(self, stopped: str | None, *, cut_off: int | None = None) -> Found:
+    def _ended(self, stopped: str | None, missing: str | None = None) -> Found:
+        """What was found; `missing`: what the store itself does not show."""
         found = self.found
         notes = []
         if stopped is not None:
             found.next_cursor = self.last.cursor()
             notes.append(f"Not all orders were looked at: {stopped}. Go on with cursor=next_cursor")
-        elif cut_off is not None:
-            notes.append(
-                f"The store shows only its newest {cut_off} orders and has no way to page; "
-                "narrow the search with status, or use get_order with an id"
-            )
+        elif missing is not None:
+            notes.append(missing)
         if self.unreadable:
             notes.append(f"{self.unreadable} orders could not be read and were left out")
-        found.note = ". ".join(notes) or None
         found.complete = not notes
+        if self.ages:
+            age = memory.minutes(max(self.ages))
+            notes.append(f"{len(self.ages)} orders were passed over as read up to {age} min ago")
+        found.note = ". ".join(notes) or None
         return found
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What a row asks for: to be read, or to be passed over as it was read so long ago."""
+
+    read: bool
+    remembered: bool = False
+    passed_over: float | None = None
+
+
+def _why(error: StoreError) -> str:
+    """Why the store could not be read any further."""
+    if error.code is Code.STORE_RATE_LIMITED and error.status is None:
+        why = "the owner's limit of requests a minute is used up"
+    else:
+        why = f"the store stopped answering ({error.code})"
+    return why if error.retry_after is None else f"{why}; wait {math.ceil(error.retry_after)} s"
 
 
 def _batches(rows: Sequence[Order], size: int) -> Iterator[Sequence[Order]]:
     for start in range(0, len(rows), size):
         yield rows[start : start + size]
-
-
-def _instant(order: Order) -> datetime:
-    return datetime.fromisoformat(order.created_at)
