@@ -60,7 +60,7 @@ async def _serve_http(settings: Settings, listener: socket.socket) -> None:
     from order_skills.webhooks.receiver import Receiver
 
     workspace = open_workspace(settings)
-    found = senders({store.name: store for store in settings.stores})
+    found = senders(settings)
     receiver = Receiver(found, workspace.mailroom.keep) if found else None
     try:
         await streamable_http.serve(streamable_http.app(OrderServer(workspace), receiver), listener)

@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ from order_skills import settings
 from order_skills.refunds.intents import Request, State
 from order_skills.sandbox import Fault, Sandbox
 from order_skills.sandbox.shop import Webhook
+from order_skills.settings_values import Secret
 from order_skills.webhooks.mailroom import Mailroom, senders
 from order_skills.webhooks.receiver import MAX_BYTES, Receiver
+from order_skills.webhooks.secret_file import SecretFile
 from order_skills.workspace import Workspace
-from support import keys_of, open_workspace
+from support import PATIENCE, environment, keys_of, open_workspace, serve
 
 SECRET, OLD = "whsec_of_thirty_characters_now", "whsec_of_yesterday_still_good"
 # Of each platform: an order of the demonstration shop, an event of it, and a refund's event.
@@ -37,8 +40,8 @@ class Post:
 
     def __init__(self, box: Sandbox, workspace: Workspace, mailroom: Mailroom) -> None:
         self.box, self.workspace, self.mailroom = box, workspace, mailroom
-        stores = {s.name: s for s in workspace.settings.stores}
-        app = Starlette(routes=[Receiver(senders(stores), mailroom.keep).route()])
+        found = senders(workspace.settings)
+        app = Starlette(routes=[Receiver(found, mailroom.keep).route()])
         self.client = httpx.AsyncClient(
             transport=httpx.ASGITransport(app=app), base_url="http://127.0.0.1"
         )
@@ -397,3 +400,64 @@ def test_a_secret_that_is_too_short_stops_the_start(home: Path, tmp_path: Path) 
     config.chmod(0o600)
     with pytest.raises(Exception, match="16 characters"):
         settings.load({**keys_of(box), "ORDER_SKILLS_HOME": str(home)}, config)
+
+
+# --- secrets that come and go ---------------------------------------------------------------
+
+
+async def test_a_secret_that_is_kept_while_it_runs_counts_at_once(home: Path) -> None:
+    file = SecretFile(home, "clawver")
+    async with opened(home, secrets=()) as post:
+        assert (await post.send(post.signed())).status_code == 404
+        await asyncio.to_thread(file.add, Secret(OLD))
+        assert (await post.send(post.signed())).status_code == 401
+        await asyncio.to_thread(file.add, Secret(SECRET))
+        for secret in (SECRET, OLD):
+            assert (await post.send(post.signed(secret=secret))).status_code == 200
+        await asyncio.to_thread(file.drop_old)
+        assert (await post.send(post.signed(secret=OLD))).status_code == 401
+        assert (await post.send(post.signed())).status_code == 200
+
+
+async def test_secrets_that_cannot_be_read_are_answered_with_come_again_and_one_line_of_log(
+    home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = home / "webhook-secrets-clawver.json"
+    async with opened(home) as post:
+        signed = post.signed()
+        await asyncio.to_thread(SecretFile(home, "clawver").add, Secret(OLD))
+        held = await asyncio.to_thread(path.read_bytes)
+        await asyncio.to_thread(path.write_bytes, b"{")
+        for _ in range(100):
+            answer = await post.send(signed)
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
+        await asyncio.to_thread(path.write_bytes, held)
+        assert (await post.send(signed)).json()["new"] is True
+    (line,) = [r for r in caplog.records if r.name == "order_skills.webhooks.receiver"]
+    assert "webhook-secrets-clawver.json" in line.getMessage()
+    assert OLD not in caplog.text
+
+
+async def test_a_served_store_takes_a_secret_that_another_process_made(
+    home: Path,
+) -> None:
+    box = Sandbox()
+    hook = Webhook("wh", "https://x.example", ("order.shipped",), SECRET, box.now())
+    box.shop.webhooks["wh"] = hook
+    signed = box.sign_event("order.shipped", "ord_1003")
+    server = await asyncio.create_subprocess_exec(
+        *serve("--http", "127.0.0.1:0"),
+        env=environment(home, **keys_of(box)),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        assert server.stderr is not None
+        root = (await server.stderr.readline()).decode().split()[-1].removesuffix("/mcp")
+        async with httpx.AsyncClient(timeout=PATIENCE) as client:
+            ask = partial(client.post, f"{root}/webhooks/clawver", headers=signed.headers)
+            assert (await ask(content=signed.body)).status_code == 404
+            await asyncio.to_thread(SecretFile(home, "clawver").add, Secret(SECRET))
+            assert (await ask(content=signed.body)).json() == {"received": True, "new": True}
+    finally:
+        server.terminate()
+        await server.communicate()

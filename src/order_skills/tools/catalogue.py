@@ -14,6 +14,7 @@ from order_skills.tools.reading import GET_ORDER, LIST_ORDERS
 from order_skills.tools.refunds import CHECK_REFUND, GET_REFUND, REFUND_ORDER
 from order_skills.tools.sales import RECORD_ORDER
 from order_skills.tools.support import ORDER_REPORT, WRONG_SIZE_PLAYBOOK
+from order_skills.tools.webhooks import CREATE_WEBHOOK, DELETE_WEBHOOK, LIST_WEBHOOKS
 
 CATALOGUE: tuple[ToolSpec[Any], ...] = (
     LIST_ORDERS,
@@ -31,6 +32,9 @@ CATALOGUE: tuple[ToolSpec[Any], ...] = (
     LINK_ORDER,
     RECORD_ORDER,
     RECENT_EVENTS,
+    LIST_WEBHOOKS,
+    CREATE_WEBHOOK,
+    DELETE_WEBHOOK,
 )
 
 

@@ -8,6 +8,7 @@ from order_skills.answers import Answer
 from order_skills.settings import Settings
 from order_skills.tools.arguments import Arguments, OrderId
 from order_skills.tools.declare import Effect, ToolCall, ToolSpec
+from order_skills.webhooks.secret_file import SecretFile
 
 
 class RecentEventsArguments(Arguments):
@@ -49,7 +50,13 @@ async def recent_events(call: ToolCall, given: RecentEventsArguments) -> RecentE
 
 
 def _has_webhooks(settings: Settings) -> bool:
-    return any(store.webhook_secrets for store in settings.stores)
+    """Whether a store has a secret to verify events with, or may get one while this runs."""
+    return any(
+        store.webhook_secrets
+        or store.webhook_hosts
+        or SecretFile(settings.home, store.name).is_there()
+        for store in settings.stores
+    )
 
 
 RECENT_EVENTS = ToolSpec(

@@ -17,7 +17,9 @@ def of_arguments(model: type[BaseModel], narrowed: Mapping[str, Collection[str]]
     schema = _compact(_made(model, "validation"), keep_text=True)
     for name, words in narrowed.items():
         if name in schema.get("properties", {}):
-            schema["properties"][name]["enum"] = list(words)
+            argument = schema["properties"][name]
+            # Of a list, each entry is one of the words.
+            argument.get("items", argument)["enum"] = list(words)
     schema.setdefault("properties", {})
     return schema
 

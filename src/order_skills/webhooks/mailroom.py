@@ -9,11 +9,12 @@ from order_skills.errors import AgentError
 from order_skills.refunds import settling
 from order_skills.refunds.desk import Desk
 from order_skills.refunds.intents import State
-from order_skills.settings_stores import StoreSettings
+from order_skills.settings import Settings
 from order_skills.stores.base import Store
 from order_skills.webhooks.events import Event
 from order_skills.webhooks.inbox import Inbox, Received
 from order_skills.webhooks.receiver import Sender
+from order_skills.webhooks.secret_file import SecretFile, Secrets
 
 logger = logging.getLogger(__name__)
 
@@ -74,15 +75,14 @@ class Mailroom:
             logger.info("order %s could not be read back: %s", order_id, error.code)
 
 
-def senders(stores: Mapping[str, StoreSettings]) -> dict[str, Sender]:
-    """The stores whose webhooks can be verified: those with a secret."""
+def senders(settings: Settings) -> dict[str, Sender]:
+    """The stores that send webhooks; one without a secret takes none until it has one."""
     return {
-        name: Sender(
-            name,
+        store.name: Sender(
+            store.name,
             store.platform,
             importlib.import_module(f"order_skills.stores.{store.platform}_webhooks").verify,
-            tuple(secret.reveal() for secret in store.webhook_secrets),
+            Secrets(store.webhook_secrets, SecretFile(settings.home, store.name)),
         )
-        for name, store in stores.items()
-        if store.webhook_secrets
+        for store in settings.stores
     }

@@ -34,12 +34,12 @@ Verify = Callable[[Mapping[str, str], bytes, Sequence[str], datetime], bool]
 
 @dataclass(frozen=True)
 class Sender:
-    """A store that sends webhooks, and the secrets it signs with: none is no sender."""
+    """A store that sends webhooks, and the secrets it signs with now: none is no sender."""
 
     store: str
     platform: str
     verify: Verify
-    secrets: tuple[str, ...]
+    secrets: Callable[[], Sequence[str]]
 
 
 # Keeps an event, durably: whether it is new. Raises Refusal where that cannot be done now.
@@ -68,7 +68,13 @@ class Receiver:
     async def receive(self, request: Request) -> Response:
         """One delivery, from its head to its acknowledgement."""
         sender = self._senders.get(request.path_params["store"])
-        if sender is None:
+        try:
+            secrets = () if sender is None else sender.secrets()
+        except Refusal as error:
+            # The store sends it again; until then the owner can mend the file.
+            self._count(str(error))
+            return Response(status_code=503, headers=_COME_AGAIN)
+        if sender is None or not secrets:
             return self._refuse(404)
         if not _is_plain_json(request):
             return self._refuse(415)
@@ -81,7 +87,7 @@ class Receiver:
         if isinstance(body, int):
             return self._refuse(body)
         if not _has_one_of_each(request) or not sender.verify(
-            request.headers, body, sender.secrets, datetime.now(UTC)
+            request.headers, body, secrets, datetime.now(UTC)
         ):
             return self._refuse(401)
         try:
@@ -93,13 +99,16 @@ class Receiver:
         return JSONResponse({"received": True, "new": new})
 
     def _refuse(self, status: int) -> Response:
+        self._count(str(status))
+        # Nothing of why: a stranger learns no more from it.
+        return Response(status_code=status, headers={"connection": "close"})
+
+    def _count(self, last: str) -> None:
         self._refused += 1
         now = time.monotonic()
         if now - self._logged_at >= _LOG_EVERY_SECONDS:
-            logger.warning("webhooks refused: %d so far, the last with %d", self._refused, status)
+            logger.warning("webhooks refused: %d so far, the last with %s", self._refused, last)
             self._logged_at = now
-        # Nothing of why: a stranger learns no more from it.
-        return Response(status_code=status, headers={"connection": "close"})
 
 
 def _is_plain_json(request: Request) -> bool:
