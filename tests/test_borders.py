@@ -21,6 +21,16 @@ MAX_LINES = 300
 
 # What stands in several files and is one room all the same.
 ONE_ROOM = {
+    "guides": (
+        "guides",
+        "prompts",
+        "prompt_arguments",
+        "prompt_words",
+        "resources",
+        "completion",
+        "seen",
+        "protocol_errors",
+    ),
     "http": ("http", "http_call", "http_errors", "pace", "strict_json"),
     "settings": (
         "settings",
@@ -61,8 +71,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         "stores",
         "refunds",
         "playbooks",
+        "webhooks",
     },
-    "server": {"errors", "settings", "tools", "workspace"},
+    "guides": {"errors", "text", "stores", "tools", "workspace"},
+    "server": {"errors", "settings", "tools", "workspace", "guides"},
     "stdio": set(),
     "streamable_http": {"server", "webhooks"},
     "lifetime": {"settings", "workspace", "server", "stdio", "streamable_http", "webhooks"},
@@ -76,6 +88,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "settings",
         "stores",
         "refunds",
+        "webhooks",
         "workspace",
         "sandbox",
         "lifetime",
@@ -105,8 +118,10 @@ PURE = (
     "refunds.whole_lines",
     "refunds.description",
     "refunds.words",
+    "prompt_words",
     "playbooks.daily_check",
     "playbooks.wrong_size",
+    "webhooks.endpoints",
 )
 MODELS = ("errors", "money", "text", "orders", "answers", "stores.base", "settings_values")
 PURE_STANDARD_LIBRARY = {
@@ -120,6 +135,7 @@ PURE_STANDARD_LIBRARY = {
     "re",
     "secrets",
     "typing",
+    "urllib.parse",
 }
 
 # The one HTTP client, the transport to the embedded store, and that store's own webhooks.

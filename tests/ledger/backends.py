@@ -2,15 +2,17 @@
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-from order_skills.refunds.ledger import Ledger
+from order_skills.refunds.ledger import Ledger, LedgerError
 from order_skills.refunds.postgres import PostgresLedger
 from order_skills.refunds.sqlite import SqliteLedger
 
 from .postgres_server import PostgresServer
+from .support import wait_until
 
 # A moment like any other.
 START = 1_800_000_000.0
@@ -97,3 +99,33 @@ def opened(backend: Backend) -> Iterator[Ledger]:
         yield ledger
     finally:
         ledger.close()
+
+
+def after_waiting(postgres: PostgresBackend, call: Callable[[], object], *meanwhile: str) -> object:
+    """What a call answers that has to wait until another process did this and committed."""
+    answers: list[object] = []
+
+    def ask() -> None:
+        try:
+            answers.append(call())
+        except LedgerError as error:
+            answers.append(error)
+
+    def waits() -> bool:
+        return bool(
+            postgres.run(
+                "SELECT 1 FROM pg_stat_activity"
+                " WHERE application_name = 'order-skills' AND wait_event_type = 'Lock'"
+            )
+        )
+
+    caller = threading.Thread(target=ask)
+    with postgres.server.connection(postgres.schema) as other:
+        with other.transaction():
+            for statement in meanwhile:
+                other.execute(statement)
+            caller.start()
+            wait_until(lambda: waits() or not caller.is_alive())
+            assert caller.is_alive(), "it did not wait"
+        caller.join()
+    return answers[0]

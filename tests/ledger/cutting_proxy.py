@@ -17,12 +17,14 @@ class CuttingProxy:
 
     Attributes:
         cut: what to do at the next COMMIT; then everything flows again.
+        at: what to cut at instead, of what a client says.
         closed: whether new connections are refused.
         seen: what the clients said.
     """
 
     def __init__(self, server: Path) -> None:
         self.cut: Cut | None = None
+        self.at = _COMMIT
         self.closed = False
         self.seen = b""
         self._server = str(server / ".s.PGSQL.5432")
@@ -54,7 +56,7 @@ class CuttingProxy:
         with contextlib.suppress(OSError):
             while data := client.recv(65_536):
                 self.seen += data
-                if self.cut == "before" and _COMMIT in data:
+                if self.cut == "before" and self.at in data:
                     self.cut = None
                     break
                 server.sendall(data)

@@ -12,6 +12,7 @@ import pytest
 
 from order_skills.refunds.intents import ACTIVE, COUNTED, State
 from order_skills.refunds.ledger import LedgerError
+from order_skills.refunds.postgres import PostgresLedger
 from order_skills.refunds.schema import (
     ACTIVE_STATES,
     APPLICATION_ID,
@@ -21,10 +22,11 @@ from order_skills.refunds.schema import (
 )
 from order_skills.refunds.sqlite import SqliteLedger
 
-from .backends import Backend, PostgresBackend, SqliteBackend, opened
+from .backends import Backend, PostgresBackend, SqliteBackend, after_waiting, opened
 from .faults import in_child, watched
+from .filling import fill
 from .processes import said, started, tell
-from .support import prepare
+from .support import brought_to, prepare
 
 RIVALS = 3
 
@@ -66,13 +68,62 @@ def test_threads_that_start_at_once_make_one_schema(backend: Backend) -> None:
         ledger.verify()
 
 
-def older(path: Path) -> None:
-    """A ledger as an older version left it: ours, and none of this version's tables."""
+def older(path: Path, version: int = 0) -> None:
+    """A ledger as an older version left it: ours, and none of what came later."""
     path.parent.mkdir(mode=0o700)
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        for statements in SQLITE_MIGRATIONS[:version]:
+            for statement in statements:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {version}")
         connection.execute("VACUUM")
     path.chmod(0o600)
+
+
+def older_postgres(version: int) -> list[str]:
+    """The statements that an older version made its tables with."""
+    return [
+        *(statement for statements in POSTGRES_MIGRATIONS[:version] for statement in statements),
+        "CREATE TABLE refund_ledger (version BIGINT NOT NULL)",
+        f"INSERT INTO refund_ledger VALUES ({version})",
+    ]
+
+
+@pytest.mark.parametrize("version", range(1, len(SQLITE_MIGRATIONS)))
+def test_a_ledger_of_an_older_version_is_brought_up_to_date_with_all_it_had(
+    backend: Backend, version: int
+) -> None:
+    if isinstance(backend, SqliteBackend):
+        older(backend.path, version)
+    else:
+        for statement in older_postgres(version):
+            backend.run(statement)
+    fill(backend, 20, 1_000.0)
+    for _ in range(2):
+        with opened(backend) as ledger:
+            assert len(ledger.list()) == 20
+            ledger.verify()
+    with opened(backend) as ledger:
+        brought_to(ledger, State.SENDING, "order-x")
+        ledger.verify()
+    if isinstance(backend, PostgresBackend):
+        newest = [(len(POSTGRES_MIGRATIONS),)]
+        assert backend.run("SELECT version FROM refund_ledger") == newest
+
+
+@pytest.mark.parametrize("version", [0, *range(1, len(POSTGRES_MIGRATIONS) + 1)])
+def test_who_opens_postgres_waits_for_who_makes_its_tables(
+    postgres: PostgresBackend, version: int
+) -> None:
+    making = [f"SELECT pg_advisory_xact_lock({APPLICATION_ID})"]
+    if version:
+        making += older_postgres(version)
+    ledger = after_waiting(postgres, postgres.open, *making)
+    assert isinstance(ledger, PostgresLedger)
+    with contextlib.closing(ledger):
+        prepare(ledger)
+        ledger.verify()
 
 
 def test_an_older_ledger_is_brought_up_to_date_by_one_of_many(sqlite: SqliteBackend) -> None:

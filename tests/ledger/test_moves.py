@@ -99,7 +99,7 @@ def test_the_update_itself_refuses_what_is_not_as_it_was_read(
         lambda tx: steps.step(tx, read, State.SUCCEEDED, CHANGE),
     ]
     for write in writes:
-        with pytest.raises(LedgerError, match="held row"), ledger._database.write() as tx:
+        with pytest.raises(LedgerError, match="held row"), ledger.database.write() as tx:
             write(tx)
     assert ledger.get(intent.refund_id) == intent
     assert len(ledger.events(intent.refund_id)) == 2
@@ -107,7 +107,7 @@ def test_the_update_itself_refuses_what_is_not_as_it_was_read(
 
 def test_a_step_asks_the_table_too(ledger: SqlLedger) -> None:
     intent = brought_to(ledger, State.SUCCEEDED)
-    with pytest.raises(LedgerError, match="no move from"), ledger._database.write() as tx:
+    with pytest.raises(LedgerError, match="no move from"), ledger.database.write() as tx:
         steps.step(tx, intent, State.UNKNOWN, CHANGE)
     assert ledger.get(intent.refund_id) == intent
 
@@ -197,6 +197,16 @@ def test_an_alarm_is_kept_on_an_intent_in_any_state(ledger: Ledger, state: State
     assert (told.why, told.evidence) == ("seen twice", {"times": 2})
     assert is_told(ledger, found)
     ledger.warn("rr_0000000000", change)
+
+
+def test_what_became_of_the_money_is_kept_until_something_else_is_told(ledger: Ledger) -> None:
+    intent = brought_to(ledger, State.SENDING)
+    moved(ledger, intent, State.SUCCEEDED, settlement="created")
+    for told, kept in ((None, "created"), ("failed", "failed"), (None, "failed")):
+        ledger.warn(intent.refund_id, Change("settling", "looked again", settlement=told))
+        found = ledger.get(intent.refund_id)
+        assert found is not None
+        assert (found.state, found.settlement) == (State.SUCCEEDED, kept)
 
 
 REFUSALS: tuple[type[Exception], ...] = (sqlite3.IntegrityError, psycopg.errors.RaiseException)

@@ -60,6 +60,16 @@ def test_a_claim_whose_commit_was_answered_by_silence_is_read_back(
     assert [e.after for e in cut_ledger.events(intent.refund_id)] == [State.PREPARED, State.SENDING]
 
 
+def test_reading_back_leaves_no_transaction_open(
+    cut_ledger: PostgresLedger, proxy: CuttingProxy, postgres: PostgresBackend
+) -> None:
+    intent = prepare(cut_ledger)
+    proxy.cut = "after"
+    assert isinstance(claim_by_itself(cut_ledger, intent), Claimed)
+    opened = "state LIKE 'idle in transaction%' AND application_name = 'order-skills'"
+    assert postgres.run(f"SELECT COUNT(*) FROM pg_stat_activity WHERE {opened}") == [(0,)]
+
+
 def test_a_claim_that_was_never_committed_is_no_claim(
     cut_ledger: PostgresLedger, proxy: CuttingProxy
 ) -> None:
@@ -136,6 +146,15 @@ def test_a_permission_to_send_that_is_cut_is_none(
     proxy.cut = "after"
     with refuses("connection broke"):
         cut_ledger.still_ours(mine.refund_id, 1)
+
+
+def test_a_connection_that_breaks_while_it_is_made_gives_no_ledger(
+    postgres: PostgresBackend, proxy: CuttingProxy
+) -> None:
+    proxy.at, proxy.cut = b"transaction_read_only", "before"
+    with refuses("connection broke"):
+        PostgresLedger(postgres.name.replace(str(postgres.server.folder), str(proxy.folder)))
+    assert proxy.cut is None
 
 
 def test_a_server_that_commits_before_it_writes_is_told_to_write_first(

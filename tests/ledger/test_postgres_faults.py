@@ -3,17 +3,27 @@
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 
 import pytest
 
 from order_skills.refunds.intents import State
-from order_skills.refunds.ledger import Claimed, Ledger
+from order_skills.refunds.ledger import Change, Claimed, Ledger, LedgerError
 from order_skills.refunds.postgres import PostgresLedger
 
 from .backends import PostgresBackend, opened
 from .faults import refuses
 from .postgres_server import PASSWORD, PostgresServer
-from .support import brought_to, claim_by_itself, claimed, moved, prepare, wait_until
+from .support import (
+    ME,
+    brought_to,
+    claim_by_itself,
+    claimed,
+    draft,
+    moved,
+    prepare,
+    wait_until,
+)
 
 
 def end_backends(postgres: PostgresBackend, waiting: bool = False) -> int:
@@ -183,6 +193,61 @@ def test_a_value_that_postgres_cannot_hold_is_no_broken_connection(ledger: Ledge
     with refuses("cannot be stored"):
         prepare(ledger, reason="a\0b")
     prepare(ledger)
+
+
+def held(postgres: PostgresBackend, state: str = "%") -> int:
+    """How many connections ledgers hold, or hold in this state."""
+    (count,) = postgres.run(
+        "SELECT COUNT(*) FROM pg_stat_activity"
+        f" WHERE application_name = 'order-skills' AND state LIKE '{state}'"
+    )[0]
+    return int(count)
+
+
+def taken(ledger: Ledger) -> None:
+    moved(ledger, brought_to(ledger, State.SENDING), State.SUCCEEDED, store_refund_id="re_1")
+    second = brought_to(ledger, State.SENDING, "order-2")
+    ledger.move(second.refund_id, State.SUCCEEDED, Change("desk", "told", store_refund_id="re_1"))
+
+
+def impossible(ledger: Ledger) -> None:
+    prepare(ledger, reason="a\0b")
+
+
+def no_text(ledger: Ledger) -> None:
+    prepare(ledger, reason="lone \ud800 surrogate")
+
+
+def of_nobody(ledger: Ledger) -> None:
+    claim_by_itself(ledger, draft(ledger))
+
+
+@pytest.mark.parametrize("write", [taken, impossible, no_text, of_nobody])
+def test_a_call_that_failed_leaves_no_transaction_open_that_others_would_wait_for(
+    ledger: Ledger, postgres: PostgresBackend, write: Callable[[Ledger], None]
+) -> None:
+    with pytest.raises(LedgerError):
+        write(ledger)
+    assert held(postgres, "idle in transaction%") == 0
+    assert held(postgres) == 1
+
+
+def test_a_ledger_that_is_refused_holds_no_connection(postgres: PostgresBackend) -> None:
+    postgres.open().close()
+    postgres.run("UPDATE refund_ledger SET version = 99")
+    read_only = postgres.server.dsn(postgres.schema, default_transaction_read_only="on")
+    for dsn, words in ((postgres.name, "newer"), (read_only, "read-only")):
+        with pytest.raises(LedgerError, match=words):
+            PostgresLedger(dsn)
+        wait_until(lambda: held(postgres) == 0)
+
+
+def test_a_table_that_is_gone_is_told_by_the_servers_own_number(
+    ledger: Ledger, postgres: PostgresBackend
+) -> None:
+    postgres.run("DROP TABLE refund_owner")
+    with refuses("SQLSTATE 42P01.*doctor"):
+        ledger.heartbeat(ME)
 
 
 _ABSENT = """

@@ -8,6 +8,7 @@ from order_skills.refunds.ledger import Ledger
 from .backends import Backend, opened
 from .support import (
     ACCOUNT,
+    DAY,
     ME,
     MINUTE,
     OTHER_ACCOUNT,
@@ -38,6 +39,7 @@ def test_markers_are_known_by_account(ledger: Ledger) -> None:
     asked = [ours.refund_id, theirs.refund_id, "rr_0000000000", ours.refund_id]
     assert ledger.by_marker(ACCOUNT, asked) == {ours.refund_id}
     assert ledger.by_marker(OTHER_ACCOUNT, asked) == {theirs.refund_id}
+    assert ledger.by_marker(ACCOUNT, [ours.refund_id]) == {ours.refund_id}
     assert ledger.by_marker(ACCOUNT, []) == frozenset()
 
 
@@ -170,10 +172,21 @@ def test_a_process_of_postgres_is_dead_when_its_heartbeat_is_late(postgres: Back
         claim(ledger, prepare(ledger), valid_for=10 * MINUTE)
         postgres.wait(30)
         assert ledger.abandoned([ACCOUNT]) == ()
-        postgres.wait(31)
+        postgres.wait(30)
         assert len(ledger.abandoned([ACCOUNT])) == 1
         ledger.heartbeat(ME)
         assert ledger.abandoned([ACCOUNT]) == ()
+
+
+def test_a_process_of_postgres_that_is_dead_for_a_day_is_forgotten(postgres: Backend) -> None:
+    with opened(postgres) as ledger:
+        ledger.register("of-yesterday")
+        postgres.wait(60)
+        ledger.register("of-today")
+        postgres.wait(DAY - 60)
+        ledger.register(ME)
+        told = postgres.run("SELECT owner FROM refund_owner ORDER BY owner")
+        assert told == [("of-today",), (ME,)]
 
 
 def test_a_healthy_ledger_proves_itself(ledger: Ledger) -> None:

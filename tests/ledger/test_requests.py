@@ -158,14 +158,32 @@ def test_late_evidence_is_kept_although_a_newer_intent_of_the_request_is_live(
     assert ledger.find_or_prepare(draft(ledger)) == (second, False)
 
 
+def test_an_id_that_another_request_has_is_never_given_twice(ledger: Ledger) -> None:
+    first = prepare(ledger)
+    other = replace(draft(ledger, "order-2"), refund_id=first.refund_id)
+    with pytest.raises(LedgerError, match="could not be written down"):
+        ledger.find_or_prepare(other)
+    assert ledger.list() == (first,)
+
+
 def test_a_refund_that_the_ledger_lost_is_adopted_once(ledger: Ledger) -> None:
     lost = replace(draft(ledger), state=State.SUCCEEDED, store_refund_id="re_1")
     change = Change("reconcile", "found in the store")
     assert ledger.adopt(lost, change)
+    told = ledger.events(lost.refund_id)
+    assert [(e.who, e.before, e.after) for e in told] == [("reconcile", None, State.SUCCEEDED)]
     assert not ledger.adopt(lost, change)
+    assert ledger.events(lost.refund_id) == told
     assert ledger.get(lost.refund_id) == lost
     assert ledger.find_or_prepare(draft(ledger)) == (lost, False)
     assert is_told(ledger, lost)
+
+
+def test_what_the_store_does_not_have_is_not_adopted(ledger: Ledger) -> None:
+    waiting = draft(ledger)
+    with pytest.raises(ValueError, match="adopted"):
+        ledger.adopt(waiting, Change("reconcile", "found in the store"))
+    assert ledger.get(waiting.refund_id) is None
 
 
 def test_an_adopted_refund_leaves_its_request_to_the_intent_that_has_it(ledger: Ledger) -> None:
@@ -192,6 +210,28 @@ def test_a_store_refund_that_is_ours_already_is_not_adopted(ledger: Ledger) -> N
 def test_an_amount_that_is_no_whole_number_never_enters(ledger: Ledger, amount: object) -> None:
     with pytest.raises(ValueError, match="whole number"):
         ledger.find_or_prepare(replace(draft(ledger), amount_minor=amount))  # type: ignore[arg-type]
+    assert ledger.list() == ()
+
+
+@pytest.mark.parametrize("amount", [True, 24.5, "500", -1, 2**53 + 1])
+def test_an_amount_that_was_asked_for_is_a_whole_number_too(ledger: Ledger, amount: object) -> None:
+    asked = replace(draft(ledger).request, amount_minor=amount)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="whole number"):
+        ledger.find_or_prepare(replace(draft(ledger), request=asked))
+    assert ledger.list() == ()
+
+
+def test_the_largest_amount_that_every_json_reader_keeps_is_kept(ledger: Ledger) -> None:
+    intent = prepare(ledger, amount_minor=2**53)
+    assert ledger.get(intent.refund_id) == intent
+
+
+def test_an_intent_enters_the_ledger_unclaimed(ledger: Ledger) -> None:
+    sent = replace(draft(ledger), epoch=1)
+    with pytest.raises(ValueError, match="unclaimed"):
+        ledger.find_or_prepare(sent)
+    with pytest.raises(ValueError, match="unclaimed"):
+        ledger.adopt(replace(sent, state=State.SUCCEEDED), Change("reconcile", "found"))
     assert ledger.list() == ()
 
 

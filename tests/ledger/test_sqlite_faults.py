@@ -181,6 +181,11 @@ def test_a_page_that_goes_bad_while_in_use_stops_everything(sqlite: SqliteBacken
             "DELETE FROM refund_event WHERE event_id = (SELECT MAX(event_id) FROM refund_event)",
             "not in the state",
         ),
+        (
+            "INSERT INTO refund_event (refund_id, at, who, state_after, why, evidence)"
+            " VALUES ('rr_0000000000', 1, 'x', 'DENIED', 'of no intent', '{}')",
+            "lost parts of its history",
+        ),
     ],
 )
 def test_history_that_was_changed_behind_the_triggers_is_found(

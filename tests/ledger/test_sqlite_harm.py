@@ -57,6 +57,10 @@ def a_few_bytes(path: Path) -> None:
     os.truncate(path, 99)
 
 
+def header_alone(path: Path) -> None:
+    os.truncate(path, 100)
+
+
 def foreign(path: Path) -> None:
     path.unlink()
     with contextlib.closing(sqlite3.connect(path)) as connection:
@@ -90,6 +94,7 @@ def without_index(path: Path) -> None:
         (odd_half, "damaged"),
         (emptied, "lost its contents"),
         (a_few_bytes, "lost its contents"),
+        (header_alone, "damaged|not a database"),
         (foreign, "another program"),
         (newer, "newer order-skills"),
         (without_trigger, "tables .* were changed"),

@@ -109,6 +109,12 @@ def test_a_file_of_another_user_is_refused(path: Path) -> None:
         refused(Path("/etc/passwd"), "belongs to another user")
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a folder to somebody else")
+def test_a_folder_of_another_user_is_refused(path: Path) -> None:
+    os.chown(path.parent, pwd.getpwnam("nobody").pw_uid, -1)
+    refused(path, "folder .* belongs to another user")
+
+
 def test_a_folder_in_place_of_the_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "ledger.db").mkdir(mode=0o700)
     refused(tmp_path / "ledger.db", "is not a file")

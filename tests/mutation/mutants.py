@@ -10,6 +10,7 @@ by None. What only tells (log lines, texts, docstrings, annotations) is left alo
 
 import ast
 import copy
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -69,6 +70,8 @@ def mutants(source: str) -> Iterator[Mutant]:
     """Every mutant of this module, in the order of its lines."""
     tree = ast.parse(source)
     lines = source.splitlines()
+    # The same can be done twice to one line, or to two lines that read the same.
+    seen: Counter[tuple[str, str]] = Counter()
     places = [
         (number, what, change)
         for number, node in enumerate(_changeable(tree))
@@ -80,13 +83,18 @@ def mutants(source: str) -> Iterator[Mutant]:
         line = getattr(node.target if isinstance(node, ast.comprehension) else node, "lineno", 1)
         _replace(mutated, node, change(node))
         text = ast.unparse(ast.fix_missing_locations(mutated))
-        yield Mutant(line, lines[line - 1].strip(), what, text)
+        before = lines[line - 1].strip()
+        seen[before, what] += 1
+        again = f" ({seen[before, what]})" if seen[before, what] > 1 else ""
+        yield Mutant(line, before, what + again, text)
 
 
 def _changeable(tree: ast.AST) -> Iterator[ast.AST]:
     """Every node that may be changed, always in the same order."""
+    # What only Windows runs cannot be tried on another system, where its modules do not exist.
+    elsewhere = isinstance(tree, ast.If) and ast.unparse(tree.test) == "sys.platform == 'win32'"
     for name, value in ast.iter_fields(tree):
-        if name in _TELLING:
+        if name in _TELLING or (elsewhere and name != "orelse"):
             continue
         for node in value if isinstance(value, list) else [value]:
             if isinstance(node, ast.AST) and not _only_tells(node):
@@ -148,7 +156,8 @@ def _of_values(node: ast.AST) -> Iterator[Deed]:
 
 
 def _of_statements(node: ast.AST) -> Iterator[Deed]:
-    if isinstance(node, ast.Return) and not _is_none(node.value):
+    # None is as false as False, and True in its place is another mutant.
+    if isinstance(node, ast.Return) and not _is_none(node.value) and not _is_false(node.value):
         yield "returns None", _with_field("value", ast.Constant(None))
     if isinstance(node, ast.Raise):
         yield "does not raise", lambda found: ast.Pass()
@@ -224,6 +233,10 @@ def _sign(node: ast.AST) -> str:
 
 def _is_none(node: ast.expr | None) -> bool:
     return node is None or (isinstance(node, ast.Constant) and node.value is None)
+
+
+def _is_false(node: ast.expr | None) -> bool:
+    return isinstance(node, ast.Constant) and node.value is False
 
 
 def _is_text(node: ast.BinOp) -> bool:

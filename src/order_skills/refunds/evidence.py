@@ -70,8 +70,8 @@ def _could_be(intent: Intent, refund: StoreRefund) -> bool:
     wanted = intent.request.item_ids
     if refund.item_id is None:
         return refund.amount_minor == intent.amount_minor
-    # Of this line, whatever the store made of its amount.
-    return wanted is not None and refund.item_id in wanted
+    # Of this line, whatever the store made of its amount; of any, where all of them were meant.
+    return wanted is None or refund.item_id in wanted
 
 
 def _read_cancelled(intent: Intent, order: Order) -> Evidence:

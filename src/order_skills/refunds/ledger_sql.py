@@ -6,6 +6,7 @@ the table of moves is asked, and the UPDATE repeats what was read in its WHERE. 
 once even if a lock should fail, and the unique indexes refuse what the code forgot.
 """
 
+import contextlib
 from collections.abc import Collection
 
 from order_skills.refunds import ledger_queries as queries
@@ -64,17 +65,17 @@ class SqlLedger:
     def adopt(self, intent: Intent, change: Change) -> bool:
         if intent.state is not State.SUCCEEDED:
             raise ValueError("only a refund that the store has is adopted")
-        try:
-            with self._database.write() as tx:
+        for _ in range(_TRIES):
+            # Somebody may write the same request down just now: then the next try sees theirs.
+            with contextlib.suppress(Taken), self._database.write() as tx:
                 # A request that has an intent already keeps it; both stay in the order's history.
-                live = queries.live(tx, intent.request.fingerprint(intent.account), held=True)
+                live = queries.live(tx, intent.request.fingerprint(intent.account))
                 values = values_of(intent) | {"superseded": int(live is not None)}
                 new = steps.insert(tx, values, unless="(refund_id)")
                 if new:
                     steps.note(tx, intent, None, change)
                 return new
-        except Taken:
-            raise LedgerError(_OTHERS_REFUND) from None
+        raise LedgerError(_OTHERS_REFUND)
 
     def get(self, refund_id: str, accounts: Collection[str] | None = None) -> Intent | None:
         with self._database.read() as tx:
