@@ -106,6 +106,14 @@ def _run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
             from order_skills.commands import refunds
 
             return refunds.run(environ, arguments)
+        case "webhooks":
+            from order_skills.commands import webhooks
+
+            return webhooks.run(environ, arguments)
+        case "report":
+            from order_skills.commands import report
+
+            return report.run(environ, arguments)
         case _:
             from order_skills.commands import host_config
 
@@ -113,7 +121,7 @@ def _run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:
-    from order_skills.commands import HOSTS, refunds
+    from order_skills.commands import HOSTS, refunds, report, webhooks
     from order_skills.settings_platforms import PLATFORMS
 
     parser = _Parser(
@@ -169,6 +177,8 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     )
     command("doctor", "Check settings, keys, reachability and ledger.")
     refunds.add_arguments(command("refunds", "Approve, deny, list and settle refunds."))
+    webhooks.add_arguments(command("webhooks", "Where stores send their events, and secrets."))
+    report.add_arguments(command("report", "Show the daily order check, or write it as HTML."))
     host = command("config", "Print the configuration for an agent host.")
     host.add_argument("host", choices=HOSTS, metavar="HOST", help=", ".join(HOSTS))
 

@@ -1,0 +1,116 @@
+"""What a report is made of: the orders of each store and the refunds of the ledger.
+
+Read as `order_report` reads them, so that a person and an agent are told the same.
+"""
+
+import contextlib
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+
+import anyio
+
+from order_skills.errors import AgentError, Code, Refusal, StoreError
+from order_skills.logs import describe
+from order_skills.orders import Order
+from order_skills.playbooks import daily_check
+from order_skills.refunds.intents import Intent
+from order_skills.reports.composing import Gathered, Period, check
+from order_skills.reports.facts import Report, StoreCheck, Unread
+from order_skills.settings import Settings
+from order_skills.stores.base import Store
+from order_skills.tools import finding
+from order_skills.tools.support import LOOK_BACK, OPEN_ORDERS, OPEN_SECONDS, REPORT_ORDERS
+from order_skills.workspace import Workspace, open_workspace
+
+logger = logging.getLogger(__name__)
+
+
+async def gather(settings: Settings, names: Sequence[str], period: Period) -> Report:
+    """Read these stores beside each other. One that fails does not keep the others back."""
+    workspace = open_workspace(settings)
+    found: dict[str, StoreCheck | Unread] = {}
+
+    async def one(name: str) -> None:
+        found[name] = await _store(workspace, workspace.stores[name], period)
+
+    try:
+        async with anyio.create_task_group() as tasks:
+            for name in names:
+                tasks.start_soon(one, name)
+    finally:
+        await workspace.aclose()
+    stores = tuple(found[name] for name in names)
+    return Report(period.after, period.before, settings.sandbox, stores)
+
+
+async def _store(workspace: Workspace, store: Store, period: Period) -> StoreCheck | Unread:
+    title = store.capabilities.title
+    try:
+        read = await _read(workspace, store, period)
+        return check(store.name, title, read, period)
+    except AgentError as error:
+        return Unread(store.name, title, _for_the_owner(error))
+    except Exception as error:
+        # One store that answers what no code expects must not hide the others.
+        logger.error("the report of a store failed: %s", describe(error))
+        problem = f"Internal error, please report it: {describe(error)}"
+        return Unread(store.name, title, problem)
+
+
+async def _read(workspace: Workspace, store: Store, period: Period) -> Gathered:
+    criteria = finding.Criteria(after=period.after, before=period.before, in_full=True)
+    found = await finding.search(
+        store, criteria, limit=REPORT_ORDERS, cursor=None, progress=_untold
+    )
+    notes = [] if found.note is None else [found.note]
+    older, unread = await _open(store, period.after) if period.to_now else ([], None)
+    refunds, problem = await _refunds(workspace, store)
+    return Gathered(
+        orders=found.orders,
+        older=older,
+        refunds=refunds,
+        refunds_problem=problem,
+        searched=found.searched,
+        complete=found.complete,
+        notes=[*notes, *([] if unread is None else [unread])],
+    )
+
+
+async def _open(store: Store, before: datetime) -> tuple[list[Order], str | None]:
+    """Orders from before the period that may still wait, and what was not looked at."""
+    found: list[Order] = []
+    whole = False
+    with anyio.move_on_after(OPEN_SECONDS), contextlib.suppress(StoreError):
+        complete = []
+        for status in daily_check.OPEN:
+            if status in store.capabilities.statuses:
+                older = finding.Criteria(status=status, after=before - LOOK_BACK, before=before)
+                part = await finding.search(
+                    store, older, limit=OPEN_ORDERS, cursor=None, progress=_untold
+                )
+                complete.append(part.complete)
+                found += part.orders
+        whole = all(complete)
+    return found, None if whole else "Not all open orders from before the period were looked at"
+
+
+async def _refunds(
+    workspace: Workspace, store: Store
+) -> tuple[Sequence[Intent] | None, str | None]:
+    """What waits or is in doubt, or why that cannot be told."""
+    try:
+        return await workspace.desk.waiting(store), None
+    except Refusal as error:
+        return None, _for_the_owner(error)
+
+
+async def _untold(_done: int, _total: int) -> None:
+    """Nobody watches the progress."""
+
+
+def _for_the_owner(error: AgentError) -> str:
+    # What an agent is told is to tell the owner, who is the one that reads this.
+    if error.code is Code.LEDGER_UNAVAILABLE or isinstance(error, StoreError):
+        return f"{error.code}: {error.message}. Next: run `order-skills doctor`."
+    return str(error)
