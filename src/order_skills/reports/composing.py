@@ -20,8 +20,9 @@ _IN_WORK = frozenset({"confirmed", "processing"})
 _PAID = frozenset({"paid", "partially_refunded"})
 # What a search tells an agent → what it tells a person who can give other options.
 _FOR_PEOPLE: Mapping[str, str] = {
-    "Go on with cursor=next_cursor": "A shorter period (--after, --before) shows all of it",
+    "Go on with cursor=next_cursor": "Try again, or ask for a shorter period",
     "; narrow the search with status, or use get_order with an id": "",
+    "; use get_order with an id": "",
 }
 
 

@@ -17,7 +17,7 @@ from order_skills.reports.facts import (
 )
 
 # Below this nothing can be laid out, and above it lines are hard to read.
-NARROWEST, WIDEST = 24, 100
+NARROWEST, WIDEST = 34, 100
 # A shorter bar compares nothing.
 SHORTEST_BAR = 12
 LONGEST_BAR = 40

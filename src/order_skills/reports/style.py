@@ -44,7 +44,9 @@ th:last-child,td:last-child{padding-right:0}
 thead th{font-size:.8125rem;color:var(--faint);vertical-align:bottom}
 tbody th{font-weight:400}
 tfoot th,tfoot td{font-weight:700;border-bottom:0}
-.n{text-align:right;font-variant-numeric:tabular-nums}
+th[scope=col]{overflow-wrap:normal}
+.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+.n+:not(.n){padding-left:.75rem}
 .day{white-space:nowrap}
 .short{max-width:22rem}
 figure{margin:.75rem 0;max-width:30rem}
@@ -63,8 +65,9 @@ th,td{padding-right:.5rem}
 .wide thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 .wide,.wide caption,.wide tbody,.wide tr,.wide th,.wide td{display:block}
 .wide tr{padding:.4rem 0;border-bottom:1px solid var(--line)}
-.wide th,.wide td{padding:0;border:0;text-align:left}
+.wide th,.wide td,.wide .n+td{padding:0;border:0;text-align:left}
 .wide tbody th{font-weight:600}
+.days .n{white-space:normal}
 .wide td::before{content:attr(data-label) ": ";color:var(--faint)}
 }
 @media(forced-colors:active){
