@@ -108,7 +108,8 @@ async def test_a_refund_id_that_is_none_is_refused_by_name_with_no_request(
 async def test_a_refund_id_of_the_store_is_told_where_ours_are(door: Doors) -> None:
     async with door() as opened:
         text = await opened.error("get_refund", refund_id="ref_900001")
-        assert "if it is the store's own id of a refund, check_refund(order_id=...) lists" in text
+        assert "which refund_order, cancel_order and check_refund answer with" in text
+        assert "the store's own id of a refund is another" in text
 
 
 BAD_AMOUNTS = {

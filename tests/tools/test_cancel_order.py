@@ -72,12 +72,13 @@ async def test_without_an_amount_nothing_is_given_back_and_a_person_approves_it_
     async with door(person=person) as opened:
         done = await opened.answer("cancel_order", **CANCEL)
     assert done["order"]["status"] == "cancelled"
-    assert done["refund"]["amount_minor"] == 0
-    assert "nothing was refunded" in done["refund"]["message"]
+    # There is no refund to speak of, so that nobody reads that something went back.
+    assert "refund" not in done
     assert given_back(box) == 0
     (form,) = person.forms
     assert "Cancel this order and refund nothing" in form
     assert "Order status: confirmed" in form
+    assert "Payment: paid; you keep 24.99 EUR" in form
     assert form.endswith("type the amount as shown: 0.00")
 
 
@@ -115,24 +116,30 @@ async def test_the_owners_limits_hold_for_what_it_gives_back(
         assert (await opened.answer("cancel_order", **less))["order"]["status"] == "cancelled"
 
 
-@pytest.mark.parametrize(("above", "outcome"), [(2498, "awaiting_approval"), (2499, "refunded")])
+@pytest.mark.parametrize(("above", "status"), [(2498, "confirmed"), (2499, "cancelled")])
 async def test_above_an_amount_it_weighs_as_much_as_the_whole_order(
-    door: Doors, above: int, outcome: str
+    door: Doors, above: int, status: str
 ) -> None:
     async with door(ORDER_SKILLS_APPROVAL=f"above:{above}") as opened:
         done = await opened.answer("cancel_order", **CANCEL)
-    assert done["refund"]["outcome"] == outcome
+    assert done["order"]["status"] == status
+    assert ("refund" in done) is (status == "confirmed")
 
 
-@pytest.mark.parametrize("order_id", [DELIVERED, CANCELLED])
+@pytest.mark.parametrize(
+    ("order_id", "said"),
+    [
+        (DELIVERED, "VesuvioPay does not cancel an order that is delivered"),
+        (CANCELLED, f"order {CANCELLED} is cancelled already. Next: there is nothing to do"),
+    ],
+)
 @pytest.mark.parametrize("more", [{}, {"refund_amount_minor": 100}])
 async def test_what_cannot_be_cancelled_any_more_is_refused_unsent(
-    sending: Doors, box: Sandbox, order_id: str, more: dict[str, int]
+    sending: Doors, box: Sandbox, order_id: str, said: str, more: dict[str, int]
 ) -> None:
     async with sending() as opened:
         text = await opened.error("cancel_order", order_id=order_id, reason="late", **more)
-    assert text.startswith("NOT_SUPPORTED: VesuvioPay does not cancel an order that is ")
-    assert "dashboard" in text
+    assert text.startswith(f"NOT_SUPPORTED: {said}")
     assert puts(box) == 0
 
 
@@ -171,9 +178,9 @@ async def test_an_order_has_one_history_by_whichever_id_it_is_named(
     async with sending() as opened:
         one = await opened.answer("cancel_order", order_id=EXTERNAL, reason="late")
         other = await opened.answer("cancel_order", order_id=SHIPPED, reason="late")
-    assert one["refund"]["order_id"] == SHIPPED
-    assert other["refund"]["refund_id"] == one["refund"]["refund_id"]
-    assert other["refund"]["already_done"] is True
+        assert one["order"]["order_id"] == other["order"]["order_id"] == SHIPPED
+        reworded = await opened.error("cancel_order", order_id=EXTERNAL, reason="once more")
+        assert reworded.startswith("POSSIBLE_DUPLICATE: ")
     assert puts(box) == 1
 
 
@@ -192,6 +199,23 @@ async def test_an_approval_is_bound_to_how_far_the_order_was(door: Doors, box: S
         assert looked["outcome"] == "not_sent"
     assert puts(box) == sent
     assert given_back(box) == 0
+
+
+@pytest.mark.parametrize(("lost", "code"), [(False, "POSSIBLE_DUPLICATE"), (True, "REFUND_IN")])
+async def test_another_one_after_ours_names_ours_and_sends_nobody_to_the_dashboard(
+    sending: Doors, box: Sandbox, lost: bool, code: str
+) -> None:
+    async with sending() as opened:
+        if lost:
+            box.faults.add(Fault("reset_after", **PUT))
+        first = (await opened.answer("cancel_order", **REFUNDING))["refund"]
+        asked = {**CANCEL, "reason": "in other words", "refund_amount_minor": 100}
+        text = await opened.error("cancel_order", **asked)
+    assert text.startswith(code)
+    assert first["refund_id"] in text
+    assert "24.99 EUR" in text
+    assert "dashboard" not in text
+    assert puts(box) == 1
 
 
 LOST = [

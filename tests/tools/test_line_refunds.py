@@ -237,3 +237,11 @@ async def test_a_number_that_people_see_is_no_id(door: Doors, box: Sandbox) -> N
         text = await opened.error("get_order", order_id="pn-355eevennsow")
     assert text.startswith("INVALID_ARGUMENT: order_id ")
     assert box.requests == []
+
+
+async def test_a_list_says_that_its_rows_know_of_no_refund(door: Doors) -> None:
+    async with door() as opened:
+        listed = await opened.answer("list_orders", limit=20)
+        assert "knows of no refund" in listed["note"]
+        read = await opened.answer("get_order", order_id=PARTLY)
+        assert read["payment_status"] == "partially_refunded"

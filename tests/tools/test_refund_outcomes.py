@@ -132,7 +132,7 @@ async def test_unknown_is_no_error_and_is_not_sent_again(sending: Doors) -> None
         refund = await door.answer("refund_order", **REFUND)
         assert_shape(refund, "unknown")
         assert "it may have been made" in refund["message"]
-        assert refund["next"].startswith("do not refund again; ")
+        assert refund["next"].startswith("do not refund again, here or elsewhere; ")
         again = await door.answer("refund_order", **REFUND)
         assert (again["outcome"], again["already_done"]) == ("unknown", True)
         other = await door.error("refund_order", **{**REFUND, "amount_minor": 700})

@@ -42,7 +42,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     resolve = with_json(on_one("resolve", "Settle a refund that reading the store could not."))
     how = resolve.add_mutually_exclusive_group(required=True)
     how.add_argument(
-        "--made", type=_stores_id, metavar="ID", help="the store made it: its id there"
+        "--made",
+        type=_stores_id,
+        metavar="ID",
+        help="the store made it: its id there (of a cancellation, the order's id)",
     )
     how.add_argument("--not-made", action="store_true", help="the store never made it")
     everything = with_json(action("reconcile", "Compare the ledger with the store; send nothing."))

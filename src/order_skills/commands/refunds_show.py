@@ -107,10 +107,11 @@ async def _one(settings: Settings, refund_id: str) -> tuple[refunds_books.Found,
 
 
 def _row(intent: Intent, now: float, *, sandbox: bool) -> tuple[str, ...]:
+    amount = money.shown(intent.amount_minor, intent.currency)
     return (
         intent.refund_id,
         intent.outcome,
-        money.shown(intent.amount_minor, intent.currency),
+        f"cancel, {amount}" if intent.request.cancels else amount,
         intent.request.order_id,
         f"{intent.store} (sandbox)" if sandbox else intent.store,
         _age(now - intent.created_at),

@@ -60,6 +60,14 @@ def question(intent: Intent) -> str:
     return "Cancel this order and refund nothing? It cannot be undone or refunded later."
 
 
+def _payment(intent: Intent, order: Order) -> str:
+    """What was paid, and what of it the owner would keep."""
+    if order.payment_status != "paid":
+        return order.payment_status
+    kept = money.shown(order.total_minor - intent.amount_minor, order.currency)
+    return f"paid; you keep {kept}"
+
+
 def _of_order(intent: Intent, order: Order) -> list[tuple[str, str]]:
     wanted = intent.request.item_ids
     items = [i for i in order.items or () if wanted is None or i.item_id in wanted]
@@ -77,6 +85,7 @@ def _of_order(intent: Intent, order: Order) -> list[tuple[str, str]]:
     if intent.request.cancels:
         told = {True: "yes", False: "no", None: "as the store does"}
         found.append(("Order status", order.status))
+        found.append(("Payment", _payment(intent, order)))
         found.append(("Customer is told", told[intent.request.notify_customer]))
     if order.customer is not None and order.customer.email:
         found.append(("Customer", mask_email(order.customer.email)))

@@ -153,7 +153,7 @@ class Desk:
         if intent is None:
             raise Refusal(
                 Code.REFUND_NOT_FOUND,
-                "there is no refund with this refund_id",
+                "there is no refund with this refund_id here",
                 "give the rr_… id that refund_order, cancel_order or check_refund answered with",
             )
         return await self._as_it_stands(intent, Budget(ANSWER_SECONDS))

@@ -1,6 +1,7 @@
 """PURE: a refund in words, the same for an agent and for the owner's terminal."""
 
 from order_skills import money
+from order_skills.errors import Code
 from order_skills.refunds.amounts import UNDONE
 from order_skills.refunds.intents import Intent
 
@@ -50,7 +51,7 @@ def words(intent: Intent) -> tuple[str, str]:
         case "not_sent":
             return (
                 f"The {what} was not sent: {intent.why}",
-                f"make the same {again} call again if it is still wanted",
+                _after_not_sent(intent, again),
             )
         case "in_progress":
             return f"The {what} is being sent", f"{ask} in a minute"
@@ -62,13 +63,15 @@ def words(intent: Intent) -> tuple[str, str]:
         case "unknown":
             return (
                 f"The {what} was sent, but the store's answer was lost; it may have been made",
-                f"do not refund again; {ask} in a minute says how it ended",
+                f"do not refund again, here or elsewhere; {ask} in a minute says how it stands; "
+                "what reading the store cannot settle, a person can after 15 minutes",
             )
         case "needs_person":
             return (
                 f"Whether the {what} was made cannot be told by reading the store",
-                "do not refund again; ask the owner to look in the store and run "
-                f"`order-skills refunds resolve {refund_id}`",
+                "do not refund again, here or elsewhere; ask the owner to look in the store and "
+                f"run `order-skills refunds resolve {refund_id}` with `--made {_made(intent)}` or "
+                "`--not-made`",
             )
     return f"The owner found that the {what} was never made", _after_not_made(intent)
 
@@ -82,7 +85,8 @@ def _accepted(intent: Intent, ask: str) -> tuple[str, str]:
         return (
             f"Order {order} is cancelled, and the store took the refund of {amount}; it does not "
             "show how far that is",
-            "tell the customer; do not refund this again",
+            "tell the customer that it is cancelled and that the store was told to give it back; "
+            "do not refund this again",
         )
     accepted = f"The store accepted the refund of {amount} of order {order}"
     if said in UNDONE:
@@ -100,6 +104,18 @@ def _accepted(intent: Intent, ask: str) -> tuple[str, str]:
         f"{accepted}; banks take 1-5 business days to show it",
         "tell the customer; do not refund this again",
     )
+
+
+def _made(intent: Intent) -> str:
+    """What the owner names to say that it was made."""
+    return intent.request.order_id if intent.request.cancels else "STORE_REFUND_ID"
+
+
+def _after_not_sent(intent: Intent, again: str) -> str:
+    if intent.code in (Code.STORE_UNAVAILABLE, Code.STORE_RATE_LIMITED, None):
+        return f"make the same {again} call again if it is still wanted"
+    look = f'get_order(order_id="{intent.request.order_id}") shows what holds now'
+    return f"{look}; make a call that fits it, if it is still wanted"
 
 
 def _after_not_made(intent: Intent) -> str:

@@ -142,8 +142,8 @@ _PROBLEMS: Mapping[str, str] = {
 
 # An id of another kind than the one asked for: where the right one is found.
 _FORMS: Mapping[str, str] = {
-    REFUND_ID_PATTERN: "does not have the form of ours; if it is the store's own id of a refund, "
-    "check_refund(order_id=...) lists ours",
+    REFUND_ID_PATTERN: "does not have the form of ours, which refund_order, cancel_order and "
+    "check_refund answer with; the store's own id of a refund is another",
 }
 
 

@@ -47,7 +47,10 @@ async def cancel_order(call: ToolCall, given: CancelOrderArguments) -> CancelOrd
     handled = await call.workspace.desk.refund(call.store, request)
     if handled.intent.state is State.PREPARED:
         handled = await approval.ask_in_host(call, handled)
-    found = CancelOrderAnswer(order=await _order(call, handled), refund=in_words(handled))
+    order, intent = await _order(call, handled), handled.intent
+    # Of a cancellation that gave nothing back there is no refund to speak of.
+    speaks = bool(intent.amount_minor) or intent.state is not State.SUCCEEDED
+    found = CancelOrderAnswer(order=order, refund=in_words(handled) if speaks else None)
     if (error := rejected(handled)) is not None:
         raise ErrorAnswer(error, found)
     return found

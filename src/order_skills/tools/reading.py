@@ -83,8 +83,15 @@ async def list_orders(call: ToolCall, given: ListOrdersArguments) -> ListOrdersA
         next_cursor=found.next_cursor,
         searched=found.searched,
         complete=found.complete,
-        note=found.note,
+        note=". ".join(part for part in (found.note, _unseen(call, found.orders)) if part) or None,
     )
+
+
+def _unseen(call: ToolCall, orders: Sequence[Order]) -> str | None:
+    """What the rows of a store that keeps its refunds elsewhere do not know."""
+    if not call.store.capabilities.refunds_lines or all(o.refunds is not None for o in orders):
+        return None
+    return "`paid` in a row knows of no refund; get_order reads an order's refunds"
 
 
 def criteria_of(call: ToolCall, given: ListOrdersArguments) -> finding.Criteria:

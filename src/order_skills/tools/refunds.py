@@ -258,7 +258,7 @@ GET_REFUND = ToolSpec(
     title="Get a refund",
     description=(
         "Say how a refund or cancellation made here stands now, by the refund_id that the call "
-        "gave. check_refund lists all refunds of an order."
+        "gave, an rr_… id."
     ),
     effect=Effect.READS,
     arguments=GetRefundArguments,
