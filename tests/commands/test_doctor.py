@@ -144,6 +144,21 @@ def test_every_store_of_the_file_is_tried(run: Run, home: Path, store: StoreServ
 
 
 @posix
+def test_one_account_under_two_names_fails_because_its_refunds_would_count_apart(
+    run: Run, home: Path, store: StoreServer
+) -> None:
+    home.mkdir(mode=0o700)
+    config = home / "config.toml"
+    config.write_text(
+        f'[stores.napoli]\nplatform = "clawver"\nkey = "{store.key}"\nurl = "{store.url}"\n'
+    )
+    config.chmod(0o600)
+    done = run("doctor", CLAW_API_KEY=store.key, ORDER_SKILLS_CLAWVER_URL=store.url)
+    assert done.returncode == 1
+    assert "store napoli: is the same account as clawver; remove one" in done.stdout
+    assert store.key not in done.stdout
+
+
 def test_a_home_that_others_can_open_fails_with_the_mend(run: Run, home: Path) -> None:
     home.mkdir()
     home.chmod(0o750)

@@ -5,7 +5,7 @@ A line begins with `ok`, `fail`, or `note` for what is worth knowing. No line ho
 
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -53,6 +53,7 @@ def _lines(environ: Mapping[str, str], config: Path | None) -> Iterator[Line]:
         yield "ok", f"key of {store.name}", f"{kind}, from {store.key_setting}"
         problem = try_store(store, trust_env=found.trust_env)
         yield _judged(f"store {store.name}", problem, _answers(store))
+    yield from _twice(found.stores)
     yield from _ledger(found)
     yield from _notes(found)
 
@@ -64,6 +65,17 @@ def _judged(subject: str, problem: str | None, well: str) -> Line:
 def _answers(store: StoreSettings) -> str:
     which = "" if store.store_id is None else f" store {store.store_id}"
     return f"{PLATFORMS[store.platform].title}{which} answers to its key at {store.url}"
+
+
+def _twice(stores: Sequence[StoreSettings]) -> Iterator[Line]:
+    """One account under two names has two histories: a refund of one is unknown to the other."""
+    first: dict[tuple[str, ...], str] = {}
+    for store in stores:
+        account = (store.platform, store.url, store.key.reveal(), store.store_id or "")
+        other = first.setdefault(account, store.name)
+        if other != store.name:
+            problem = f"is the same account as {other}; remove one, or its refunds count apart"
+            yield "fail", f"store {store.name}", problem
 
 
 def _ledger(found: settings.Settings) -> Iterator[Line]:
