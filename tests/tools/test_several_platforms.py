@@ -248,8 +248,12 @@ async def test_what_a_store_wrote_stays_as_it_was_written(home: Path) -> None:
 async def test_arguments_that_are_wrong_are_told_with_the_store_among_them(home: Path) -> None:
     async with at_all(home) as (door, _):
         text = await door.error("list_orders", store="paynow", status="shipped")
-        assert text.endswith("cursor?, store.")
-        assert (await door.error("list_orders", store="paynow", limit=0)).endswith("store.")
+        stores = "store (one of: clawver, paynow, cloove, vesuviopay)."
+        assert text.endswith(f"cursor?, {stores}")
+        assert (await door.error("list_orders", store="paynow", limit=0)).endswith(stores)
+        missing = await door.error("list_orders", limit=1)
+        assert missing.startswith("INVALID_ARGUMENT: store is required")
+        assert missing.endswith(stores)
 
 
 def _assert_named(text: str, store: str) -> int:

@@ -6,7 +6,7 @@ tool does not have is refused. The SDK's own reading would accept all of these.
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -17,6 +17,7 @@ from pydantic import (
     StringConstraints,
     ValidationError,
 )
+from pydantic.fields import FieldInfo
 
 from order_skills import money, text
 from order_skills.errors import Refusal, invalid
@@ -168,10 +169,15 @@ def read(model: type[Arguments], raw: Mapping[str, Any], tool: str) -> Arguments
 
 def refused(argument: str, problem: str, model: type[Arguments], tool: str) -> Refusal:
     """INVALID_ARGUMENT with the arguments that the tool takes."""
-    taken = ", ".join(
-        name if field.is_required() else f"{name}?" for name, field in model.model_fields.items()
-    )
+    taken = ", ".join(_taken(name, field) for name, field in model.model_fields.items())
     return invalid(argument, problem, f"call {tool} again; it takes {taken}")
+
+
+def _taken(name: str, field: FieldInfo) -> str:
+    if name == "store":
+        # Which there are is known to the server alone.
+        return f"store (one of: {', '.join(get_args(field.annotation))})"
+    return name if field.is_required() else f"{name}?"
 
 
 def exactly_one(tool: str, model: type[Arguments], **given: object) -> None:
