@@ -143,8 +143,8 @@ UPDATE_ORDER_STATUS = ToolSpec(
     description=(
         "Move an order on to its next status, one step at a time: pending, confirmed, processing, "
         "shipped, delivered. It cannot be taken back. Tracking goes along with `shipped` and "
-        "cannot be added later. The status that is there already changes nothing. cancel_order ends an order or gives money "
-        "back instead."
+        "cannot be added later. The status that is there already changes nothing. cancel_order "
+        "ends an order or gives money back instead."
     ),
     effect=Effect.CHANGES,
     arguments=UpdateOrderStatusArguments,
@@ -159,7 +159,8 @@ LINK_ORDER = ToolSpec(
     description=(
         "Connect an order of this store with the same order on another platform. It cannot be "
         "changed afterwards, and its payment counts as the other platform's from then on: "
-        "cancel_order can refund nothing of it. import_order writes down an order that is not here yet."
+        "cancel_order can refund nothing of it. import_order writes down an order that is not "
+        "here yet."
     ),
     effect=Effect.CHANGES,
     arguments=LinkOrderArguments,
