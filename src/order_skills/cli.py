@@ -10,6 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
@@ -121,7 +122,7 @@ def _run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:
-    from order_skills.commands import HOSTS, refunds, report, webhooks
+    from order_skills.commands import HOSTS
     from order_skills.settings_platforms import PLATFORMS
 
     parser = _Parser(
@@ -140,6 +141,12 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
                 "--config", type=Path, metavar="FILE", help="settings file (default: in the home)"
             )
         return added
+
+    def larger(name: str, what: str) -> None:
+        """A command whose options are in its own module, which is loaded only where it is meant."""
+        added = command(name, what)
+        if name in argv:
+            import_module(f"order_skills.commands.{name}").add_arguments(added)
 
     serve = command("serve", "Serve the tools to an agent host, over stdio or HTTP.")
     serve.add_argument(
@@ -176,9 +183,9 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
         help="set, change or remove the passphrase that approvals ask for, and nothing else",
     )
     command("doctor", "Check settings, keys, reachability and ledger.")
-    refunds.add_arguments(command("refunds", "Approve, deny, list and settle refunds."))
-    webhooks.add_arguments(command("webhooks", "Where stores send their events, and secrets."))
-    report.add_arguments(command("report", "Show the daily order check, or write it as HTML."))
+    larger("refunds", "Approve, deny, list and settle refunds.")
+    larger("webhooks", "Where stores send their events, and secrets.")
+    larger("report", "Show the daily order check, or write it as HTML.")
     host = command("config", "Print the configuration for an agent host.")
     host.add_argument("host", choices=HOSTS, metavar="HOST", help=", ".join(HOSTS))
 
