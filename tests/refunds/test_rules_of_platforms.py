@@ -143,6 +143,29 @@ def test_a_cancellation_gives_back_no_more_than_the_order_came_to(
     assert [b.code for b in case.blockers] == codes
 
 
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [
+        (State.SUCCEEDED, Code.POSSIBLE_DUPLICATE),
+        (State.UNKNOWN, Code.REFUND_IN_PROGRESS),
+        (State.NEEDS_HUMAN, Code.REFUND_IN_PROGRESS),
+        (State.DENIED, Code.NOT_SUPPORTED),
+        (State.NOT_SENT, Code.NOT_SUPPORTED),
+    ],
+)
+def test_an_order_that_is_over_names_our_cancellation_only_where_it_may_have_been_it(
+    state: State, code: Code
+) -> None:
+    """One that was refused or never sent did not end the order: somebody else did."""
+    ours = intent(state, 500, wanted=request(500, cancels=True))
+    over = order(status="cancelled", status_raw="cancelled")
+    case = Case(over, request(100, cancels=True), (ours,))
+    cancellation.check(case, VESUVIOPAY)
+    (blocker,) = case.blockers
+    assert blocker.code is code
+    assert (ours.refund_id in blocker.message) is (code is not Code.NOT_SUPPORTED)
+
+
 NOTHING_BACK = evidence.Made(StoreRefund(amount_minor=0))
 
 
