@@ -41,7 +41,7 @@ class Workspace:
         """The events of the stores' webhooks."""
         from order_skills.webhooks.mailroom import Mailroom
 
-        return Mailroom(self.desk, self.stores)
+        return Mailroom(self.desk, self.stores, settles=not self.settings.read_only)
 
     async def aclose(self) -> None:
         """Let sends in flight end, for a bounded time, and close what was opened."""

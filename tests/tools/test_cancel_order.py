@@ -254,7 +254,7 @@ async def test_a_lost_answer_to_one_without_a_refund_is_settled_by_reading(
         opened.read_back()
         looked = await opened.answer("get_refund", refund_id=lost["refund"]["refund_id"])
         assert looked["outcome"] == "refunded"
-        assert "is cancelled; nothing was refunded" in looked["message"]
+        assert "is cancelled; no refund was asked for with it" in looked["message"]
     assert puts(box) == 1
 
 

@@ -77,15 +77,19 @@ class Post:
 
 @asynccontextmanager
 async def opened(
-    home: Path, platform: str = "clawver", secrets: Sequence[str] = (SECRET,), **variables: str
+    home: Path,
+    platform: str = "clawver",
+    secrets: Sequence[str] = (SECRET,),
+    box: Sandbox | None = None,
+    **variables: str,
 ) -> AsyncIterator[Post]:
-    box = Sandbox(platform=platform)
+    box = box or Sandbox(platform=platform)
     config = f'[stores.{platform}]\nplatform = "{platform}"\nkey = "{box.api_key}"\n'
     if box.store_id:
         config += f'store_id = "{box.store_id}"\n'
     config += f"webhook_secrets = {json.dumps(list(secrets))}\n" if secrets else ""
     workspace = open_workspace(home, box, config=config, variables=variables)
-    mailroom = Mailroom(workspace.desk, workspace.stores)
+    mailroom = workspace.mailroom
     post = Post(box, workspace, mailroom)
     try:
         yield post
@@ -356,6 +360,22 @@ async def test_an_event_of_a_refund_settles_one_whose_answer_was_lost(home: Path
         (found,) = await desk.history(store, "ord_1003")
         assert found.state is State.SUCCEEDED
     assert post.box.request_count("POST") == 1
+
+
+async def test_a_process_that_only_reads_keeps_the_event_and_settles_nothing(home: Path) -> None:
+    box = Sandbox()
+    async with opened(home, box=box, ORDER_SKILLS_APPROVAL="never") as post:
+        store, desk = post.workspace.stores["clawver"], post.workspace.desk
+        box.faults.add(Fault("reset_after", method="POST"))
+        await desk.refund(store, Request("ord_1003", "came late", amount_minor=500))
+    async with opened(home, box=box, ORDER_SKILLS_READ_ONLY="1") as post:
+        asked = box.request_count()
+        assert (await post.send(post.signed("order.refunded"))).json()["new"] is True
+        await post.mailroom.aclose()
+        store, desk = post.workspace.stores["clawver"], post.workspace.desk
+        (found,) = await desk.history(store, "ord_1003")
+        assert found.state is State.UNKNOWN
+        assert box.request_count() == asked
 
 
 async def test_an_event_alone_proves_nothing(home: Path) -> None:

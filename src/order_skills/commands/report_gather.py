@@ -3,24 +3,19 @@
 Read as `order_report` reads them, so that a person and an agent are told the same.
 """
 
-import contextlib
 import logging
 from collections.abc import Sequence
-from datetime import datetime
 
 import anyio
 
 from order_skills.errors import AgentError, Code, Refusal, StoreError
 from order_skills.logs import describe
-from order_skills.orders import Order
-from order_skills.playbooks import daily_check
 from order_skills.refunds.intents import Intent
 from order_skills.reports.composing import Gathered, Period, check
 from order_skills.reports.facts import Report, StoreCheck, Unread
 from order_skills.settings import Settings
 from order_skills.stores.base import Store
-from order_skills.tools import finding
-from order_skills.tools.support import LOOK_BACK, OPEN_ORDERS, OPEN_SECONDS, REPORT_ORDERS
+from order_skills.tools import daily, finding
 from order_skills.workspace import Workspace, open_workspace
 
 logger = logging.getLogger(__name__)
@@ -61,10 +56,10 @@ async def _store(workspace: Workspace, store: Store, period: Period) -> StoreChe
 async def _read(workspace: Workspace, store: Store, period: Period) -> Gathered:
     criteria = finding.Criteria(after=period.after, before=period.before, in_full=True)
     found = await finding.search(
-        store, criteria, limit=REPORT_ORDERS, cursor=None, progress=_untold
+        store, criteria, limit=daily.REPORT_ORDERS, cursor=None, progress=daily.untold
     )
     notes = [] if found.note is None else [found.note]
-    older, unread = await _open(store, period.after) if period.to_now else ([], None)
+    older, unread = await daily.still_open(store, period.after) if period.to_now else ([], None)
     refunds, problem = await _refunds(workspace, store)
     return Gathered(
         orders=found.orders,
@@ -77,24 +72,6 @@ async def _read(workspace: Workspace, store: Store, period: Period) -> Gathered:
     )
 
 
-async def _open(store: Store, before: datetime) -> tuple[list[Order], str | None]:
-    """Orders from before the period that may still wait, and what was not looked at."""
-    found: list[Order] = []
-    whole = False
-    with anyio.move_on_after(OPEN_SECONDS), contextlib.suppress(StoreError):
-        complete = []
-        for status in daily_check.OPEN:
-            if status in store.capabilities.statuses:
-                older = finding.Criteria(status=status, after=before - LOOK_BACK, before=before)
-                part = await finding.search(
-                    store, older, limit=OPEN_ORDERS, cursor=None, progress=_untold
-                )
-                complete.append(part.complete)
-                found += part.orders
-        whole = all(complete)
-    return found, None if whole else "Not all open orders from before the period were looked at"
-
-
 async def _refunds(
     workspace: Workspace, store: Store
 ) -> tuple[Sequence[Intent] | None, str | None]:
@@ -103,10 +80,6 @@ async def _refunds(
         return await workspace.desk.waiting(store), None
     except Refusal as error:
         return None, _for_the_owner(error)
-
-
-async def _untold(_done: int, _total: int) -> None:
-    """Nobody watches the progress."""
 
 
 def _for_the_owner(error: AgentError) -> str:

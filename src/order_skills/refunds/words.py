@@ -80,7 +80,7 @@ def _accepted(intent: Intent, ask: str) -> tuple[str, str]:
     amount = money.shown(intent.amount_minor, intent.currency)
     order, said = intent.request.order_id, intent.settlement
     if intent.request.cancels and not intent.amount_minor:
-        return f"Order {order} is cancelled; nothing was refunded", "tell the customer"
+        return f"Order {order} is cancelled; no refund was asked for with it", "tell the customer"
     if intent.request.cancels:
         return (
             f"Order {order} is cancelled, and the store took the refund of {amount}; it does not "

@@ -1,11 +1,9 @@
 """wrong_size_playbook and order_report."""
 
-import contextlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-import anyio
 from pydantic import Field
 
 from order_skills.answers import Answer, Attention, BestSeller, Totals, WrongSizeAnswer
@@ -13,18 +11,11 @@ from order_skills.errors import Code, Refusal, StoreError
 from order_skills.http import is_path_id
 from order_skills.orders import Item, Order, Product
 from order_skills.playbooks import daily_check, wrong_size
-from order_skills.refunds.intents import Request
-from order_skills.tools import arguments, finding
+from order_skills.refunds.intents import Intent, Request
+from order_skills.tools import arguments, daily, finding
 from order_skills.tools.arguments import Arguments, Instant, ItemId, OrderId
 from order_skills.tools.declare import Effect, ToolCall, ToolSpec
 from order_skills.tools.items import items_of
-
-# The most orders that one report reads.
-REPORT_ORDERS = 200
-# How far back, and how many of each status, and how long it looks for orders still open.
-LOOK_BACK = timedelta(days=30)
-OPEN_ORDERS = 100
-OPEN_SECONDS = 8.0
 
 
 class WrongSizeArguments(Arguments):
@@ -123,9 +114,11 @@ async def order_report(call: ToolCall, given: OrderReportArguments) -> OrderRepo
         )
     criteria = finding.Criteria(after=after, before=before, in_full=True)
     found = await finding.search(
-        call.store, criteria, limit=REPORT_ORDERS, cursor=None, progress=call.progress
+        call.store, criteria, limit=daily.REPORT_ORDERS, cursor=None, progress=call.progress
     )
-    older, older_note = await _open(call, after) if given.created_before is None else ([], None)
+    older, older_note = (
+        await daily.still_open(call.store, after) if given.created_before is None else ([], None)
+    )
     totals = daily_check.totals(found.orders)
     return OrderReportAnswer(
         created_after=_iso(after),
@@ -156,27 +149,6 @@ def _note(found: finding.Found, totals: Sequence[Totals], older: str | None) -> 
     return ". ".join(part for part in (note, unsaid, older) if part) or None
 
 
-async def _open(call: ToolCall, before: datetime) -> tuple[list[Order], str | None]:
-    """Rows of orders from before the period that may still wait, and what was not looked at."""
-    found, whole = [], False
-    with anyio.move_on_after(OPEN_SECONDS), contextlib.suppress(StoreError):
-        parts = []
-        for status in daily_check.OPEN:
-            if status in call.store.capabilities.statuses:
-                older = finding.Criteria(status=status, after=before - LOOK_BACK, before=before)
-                part = await finding.search(
-                    call.store, older, limit=OPEN_ORDERS, cursor=None, progress=_untold
-                )
-                parts.append(part)
-                found += part.orders
-        whole = all(part.complete for part in parts)
-    return found, None if whole else "Not all open orders from before the period were looked at"
-
-
-async def _untold(_done: int, _total: int) -> None:
-    """The progress of what is not the report itself."""
-
-
 async def _refunds(call: ToolCall) -> list[Attention]:
     """Refunds that wait for a person; a ledger that cannot be used waits for one, too."""
     try:
@@ -186,11 +158,15 @@ async def _refunds(call: ToolCall) -> list[Attention]:
     return [
         Attention(
             order_id=intent.request.order_id,
-            reason=f"a refund is {intent.outcome}",
+            reason=f"a {_deed(intent)} is {intent.outcome}",
             refund_id=intent.refund_id,
         )
         for intent in waiting
     ]
+
+
+def _deed(intent: Intent) -> str:
+    return "cancellation" if intent.request.cancels else "refund"
 
 
 def _iso(moment: datetime) -> str:

@@ -22,11 +22,16 @@ _IN_DOUBT = (State.UNKNOWN, State.NEEDS_HUMAN)
 
 
 class Mailroom:
-    """The events of a workspace's stores."""
+    """The events of a workspace's stores.
 
-    def __init__(self, desk: Desk, stores: Mapping[str, Store]) -> None:
+    Args:
+        settles: whether this process may settle refunds; one that only reads may not.
+    """
+
+    def __init__(self, desk: Desk, stores: Mapping[str, Store], *, settles: bool) -> None:
         self._desk = desk
         self._stores = stores
+        self._settles = settles
         self._readings: dict[tuple[str, str], asyncio.Task[None]] = {}
 
     async def keep(self, store_name: str, event: Event) -> bool:
@@ -39,7 +44,7 @@ class Mailroom:
         new = await self._desk.ledger.run(
             lambda books: Inbox(books.database).receive(store.account, store_name, event)
         )
-        if new and event.may_settle and event.order_id is not None:
+        if new and self._settles and event.may_settle and event.order_id is not None:
             self._read_back(store, event.order_id)
         return new
 
