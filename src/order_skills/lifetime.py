@@ -54,7 +54,7 @@ def serve_http(settings: Settings, listener: socket.socket) -> int:
 
 
 async def _serve_http(settings: Settings, listener: socket.socket) -> None:
-    from order_skills import streamable_http
+    from order_skills import http_listener, streamable_http
     from order_skills.server import OrderServer
     from order_skills.webhooks.mailroom import senders
     from order_skills.webhooks.receiver import Receiver
@@ -63,7 +63,7 @@ async def _serve_http(settings: Settings, listener: socket.socket) -> None:
     found = senders(settings)
     receiver = Receiver(found, workspace.mailroom.keep) if found else None
     try:
-        await streamable_http.serve(streamable_http.app(OrderServer(workspace), receiver), listener)
+        await http_listener.serve(streamable_http.app(OrderServer(workspace), receiver), listener)
     finally:
         with anyio.CancelScope(shield=True):
             await workspace.aclose()

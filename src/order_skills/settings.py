@@ -7,21 +7,23 @@ stricter of the two holds, because a host gives its own environment to the serve
     approval         always, above:1, above:2, …, never
     approval_doors   those that both allow
     approval_hours   the shorter
+    approval_by      another before anyone
     limits           the lower
 
 Importing this module loads nothing but the standard library, and little of that.
 """
 
 import operator
-import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from order_skills import settings_values as values
 from order_skills.errors import ConfigurationError
 from order_skills.settings_file import read_config
+from order_skills.settings_home import default_home
+from order_skills.settings_http import HttpSettings, read_http
 from order_skills.settings_platforms import KEY_VARIABLES, PLATFORMS, Platform
 from order_skills.settings_source import Source
 from order_skills.settings_stores import (
@@ -33,6 +35,7 @@ from order_skills.settings_stores import (
 )
 from order_skills.settings_values import (
     Approval,
+    ApprovalBy,
     BadValue,
     Door,
     Limits,
@@ -60,6 +63,7 @@ _POLICY = (
     "approval",
     "approval_doors",
     "approval_hours",
+    "approval_by",
     "max_refund_minor",
     "daily_refund_minor",
     "daily_refund_count",
@@ -68,7 +72,7 @@ _POLICY = (
     "log",
     "ledger",
 )
-_FILE_SETTINGS = (*_POLICY, "trust_env", "approval_passphrase", "stores")
+_FILE_SETTINGS = (*_POLICY, "trust_env", "approval_passphrase", "stores", "http", "tokens")
 _VARIABLES = (
     f"{_PREFIX}HOME",
     *(_PREFIX + name.upper() for name in _POLICY),
@@ -86,6 +90,7 @@ class Settings:
         config: the TOML file that was read, None where there was none.
         ledger: a path for SQLite, or a `postgresql://` DSN, which is a secret.
         approval_hours: how long a request for approval waits.
+        approval_by: who may approve in a host: anyone, or another principal than who asked.
         limits: for a store without limits of its own; `StoreSettings.limits` is what holds.
         requests_per_minute: our own limit for each store, None for none.
         sandbox: embedded stores are served instead of real ones, of the platforms `embedded`.
@@ -101,6 +106,7 @@ class Settings:
     approval: Approval
     approval_doors: frozenset[Door]
     approval_hours: float
+    approval_by: ApprovalBy
     limits: Limits
     personal_data: PersonalData
     requests_per_minute: int | None
@@ -109,10 +115,12 @@ class Settings:
     trust_env: bool
     approval_passphrase: str | None
     embedded: tuple[str, ...] = ()
+    http: HttpSettings = field(default_factory=HttpSettings)
 
     def secrets(self) -> tuple[str, ...]:
         """Every secret in plain text, for whoever keeps them out of the logs."""
         held = [s for store in self.stores for s in (store.key, *store.webhook_secrets)]
+        held += self.http.state_keys
         held += [self.ledger] if isinstance(self.ledger, Secret) else []
         return tuple(secret.reveal() for secret in held)
 
@@ -141,7 +149,7 @@ def load(
         ConfigurationError: naming the setting and the mend, never a value.
     """
     environment = _environment(environ)
-    home = environment.get("home", values.absolute_path) or _default_home(environ)
+    home = environment.get("home", values.absolute_path) or default_home(environ)
     read = config is not None or not sandbox
     path, file = _file(config, home) if read else (None, Source({}, str))
     mine, owners = _Said.by(environment), _Said.by(file)
@@ -161,6 +169,7 @@ def load(
         approval_doors=either(mine.doors, owners.doors, operator.and_)
         or frozenset(("host", "command")),
         approval_hours=either(mine.hours, owners.hours, min) or DEFAULT_APPROVAL_HOURS,
+        approval_by=either(mine.approval_by, owners.approval_by, min) or "anyone",
         limits=mine.limits.lower(owners.limits),
         personal_data=mine.personal_data or owners.personal_data or "masked",
         requests_per_minute=mine.requests_per_minute or owners.requests_per_minute,
@@ -169,6 +178,7 @@ def load(
         trust_env=file.get("trust_env", values.flag) or False,
         approval_passphrase=file.get("approval_passphrase", values.passphrase_hash),
         embedded=tuple(dict.fromkeys(embedded)) if sandbox else (),
+        http=read_http(path, file, frozenset(embedded if sandbox else (s.name for s in found))),
     )
 
 
@@ -180,6 +190,7 @@ class _Said:
     approval: Approval | None
     doors: frozenset[Door] | None
     hours: float | None
+    approval_by: ApprovalBy | None
     limits: Limits
     personal_data: PersonalData | None
     requests_per_minute: int | None
@@ -193,6 +204,7 @@ class _Said:
             approval=source.get("approval", values.approval),
             doors=source.get("approval_doors", values.doors),
             hours=source.get("approval_hours", values.hours),
+            approval_by=source.get("approval_by", values.one_of(values.APPROVAL_BY)),
             limits=read_limits(source),
             personal_data=source.get("personal_data", values.one_of(values.PERSONAL_DATA)),
             requests_per_minute=source.get("requests_per_minute", values.requests_per_minute),
@@ -272,21 +284,3 @@ def _tables(value: object) -> dict[str, dict[str, object]]:
 
 def _stricter_approval(one: Approval, other: Approval) -> Approval:
     return min(one, other, key=lambda approval: approval.leniency)
-
-
-def _default_home(environ: Mapping[str, str]) -> Path:
-    """The platform's folder for a user's data, as its conventions have it."""
-    if sys.platform == "win32":
-        base = environ.get("LOCALAPPDATA", "")
-    elif sys.platform == "darwin":
-        base = environ.get("HOME", "") and environ["HOME"] + "/Library/Application Support"
-    else:
-        base = environ.get("XDG_DATA_HOME", "")
-        if not Path(base).is_absolute():
-            # Its specification says to ignore a relative one.
-            base = environ.get("HOME", "") and environ["HOME"] + "/.local/share"
-    if not Path(base).is_absolute():
-        raise ConfigurationError(
-            f"{_PREFIX}HOME", "is not set, and there is no user data folder to take instead"
-        )
-    return Path(base) / "order-skills"

@@ -16,11 +16,14 @@ from order_skills import money
 
 Door = Literal["host", "command"]
 PersonalData = Literal["masked", "shown"]
+# The stricter one comes first in the alphabet, so that `min` chooses it.
+ApprovalBy = Literal["another", "anyone"]
 LogLevel = Literal["warning", "info", "debug"]
 T = TypeVar("T")
 Word = TypeVar("Word", bound=str)
 
 PERSONAL_DATA: tuple[PersonalData, ...] = ("masked", "shown")
+APPROVAL_BY: tuple[ApprovalBy, ...] = ("another", "anyone")
 LOG_LEVELS: tuple[LogLevel, ...] = ("warning", "info", "debug")
 
 # A year. A request that waits longer was forgotten.

@@ -53,19 +53,19 @@ def _over_http(found: settings.Settings, address: str) -> int:
     if not (port.isascii() and port.isdigit() and int(port) <= 65_535):
         raise ConfigurationError("--http", "must be HOST:PORT, such as 127.0.0.1:8000")
     # Here, because it loads the HTTP server.
-    from order_skills import streamable_http
+    from order_skills import http_listener
     from order_skills.lifetime import serve_http
 
     if host == "localhost":
-        host = streamable_http.LOOPBACK[0]
-    if host not in streamable_http.LOOPBACK:
+        host = http_listener.LOOPBACK[0]
+    if host not in http_listener.LOOPBACK:
         raise ConfigurationError(
             "--http",
             "must be 127.0.0.1, [::1] or localhost: this version has no sign-in, so it serves "
             "this machine alone",
         )
     try:
-        listener = streamable_http.bound(host, int(port))
+        listener = http_listener.bound(host, int(port))
     except OSError as error:
         raise ConfigurationError("--http", f"cannot be used ({error.strerror or error})") from None
     return serve_http(found, listener)

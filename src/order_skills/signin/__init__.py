@@ -1,0 +1,1 @@
+"""Sign-in: which token is whose, and what its holder may do."""
