@@ -62,7 +62,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "playbooks": {"money", "orders", "answers", "refunds"},
     "reports": {"money", "orders", "answers", "refunds", "playbooks"},
     # What a store embedded in the process is, nobody above the workspace knows.
-    "workspace": {"errors", "settings", "stores", "refunds", "webhooks", "sandbox"},
+    "workspace": {
+        "errors",
+        "principals",
+        "settings",
+        "stores",
+        "refunds",
+        "webhooks",
+        "sandbox",
+    },
     "tools": {
         "errors",
         "money",

@@ -106,7 +106,7 @@ class Offer:
 
 def listed(workspace: Workspace) -> tuple[Offer, ...]:
     """The prompts whose tools this workspace's server lists."""
-    specs = catalogue.listed(workspace.settings, tuple(workspace.stores.values()))
+    specs = _tools(workspace)
     tools = {name: _tools_of(store, specs) for name, store in workspace.stores.items()}
     offers = []
     for spec in PROMPTS:
@@ -114,6 +114,10 @@ def listed(workspace: Workspace) -> tuple[Offer, ...]:
         if can:
             offers.append(Offer(spec, can, several=len(tools) > 1))
     return tuple(offers)
+
+
+def _tools(workspace: Workspace) -> tuple[ToolSpec[Any], ...]:
+    return catalogue.listed(workspace.settings, tuple(workspace.stores.values()), workspace.scopes)
 
 
 def _tools_of(store: Store, specs: tuple[ToolSpec[Any], ...]) -> frozenset[str]:
@@ -171,7 +175,7 @@ class OfferedPrompt(Prompt):
             stores = self._stores(given.pop("store", None))
         except Refusal as refusal:
             raise protocol_error(refusal) from None
-        specs = catalogue.listed(self._workspace.settings, tuple(self._workspace.stores.values()))
+        specs = _tools(self._workspace)
         menu = Menu(
             [spec.name for spec in catalogue.CATALOGUE],
             {spec.name: spec.needs for spec in specs},

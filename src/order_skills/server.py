@@ -1,17 +1,19 @@
 """Settings → a server with the tools that these stores and this mode allow."""
 
 import base64
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from mcp.server import MCPServer
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context
+from mcp.server.request_state import RequestStateSecurity
 from mcp.shared.exceptions import MCPError
 from mcp.types import INVALID_PARAMS, CallToolResult, Icon, InputRequiredResult
 
 from order_skills import __version__, guides
 from order_skills.errors import Code, Refusal
+from order_skills.settings import Secret
 from order_skills.tools import catalogue
 from order_skills.tools.declare import DeclaredTool, Effect, ToolSpec, error_result
 from order_skills.tools.menu import Menu
@@ -66,7 +68,9 @@ class OrderServer(MCPServer[None]):
     """The SDK's server with our tools, and our words for a tool that is not there."""
 
     def __init__(self, workspace: Workspace) -> None:
-        specs = catalogue.listed(workspace.settings, tuple(workspace.stores.values()))
+        specs = catalogue.listed(
+            workspace.settings, tuple(workspace.stores.values()), workspace.scopes
+        )
         menu = Menu(
             [spec.name for spec in catalogue.CATALOGUE],
             {spec.name: spec.needs for spec in specs},
@@ -83,6 +87,7 @@ class OrderServer(MCPServer[None]):
             middleware=[self._start_after_first_answer, _refuse_cursors],
             # Nothing that it lists changes while it runs, so nobody is promised to hear of it.
             subscriptions=False,
+            request_state_security=_sealing(workspace.settings.http.state_keys),
         )
         guides.register(self, workspace)
         self.workspace = workspace
@@ -104,6 +109,12 @@ class OrderServer(MCPServer[None]):
                 Code.INVALID_ARGUMENT,
                 "there is no tool of that name",
                 f"use one of: {', '.join(self._listed)}",
+            )
+        if catalogue.SCOPES[name] not in self.workspace.scopes:
+            return Refusal(
+                Code.NOT_SUPPORTED,
+                f"this sign-in does not hold {catalogue.SCOPES[name]}, which {name} needs",
+                "tell the person; the owner gives a token its scopes",
             )
         if self.workspace.settings.read_only and hidden.effect is not Effect.READS:
             return Refusal(
@@ -129,6 +140,11 @@ class OrderServer(MCPServer[None]):
         result = await call_next(ctx)
         self.workspace.desk.start()
         return result
+
+
+def _sealing(keys: Sequence[Secret]) -> RequestStateSecurity | None:
+    """Keys that every replica has; without any, the SDK makes one that this process keeps."""
+    return RequestStateSecurity(keys=[key.reveal() for key in keys]) if keys else None
 
 
 async def _refuse_cursors(

@@ -4,11 +4,13 @@ Opening a workspace touches nothing: no connection, no file. Each part does so a
 """
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
+from order_skills.principals import Scope
 from order_skills.stores.base import Store
 
 if TYPE_CHECKING:
@@ -25,12 +27,42 @@ NOWHERE = "https://sandbox.invalid"
 
 
 class Workspace:
-    """Settings, stores by name, and the desk that moves money."""
+    """Settings, stores by name, and the desk that moves money.
 
-    def __init__(self, settings: "Settings", stores: Mapping[str, Store], desk: "Desk") -> None:
+    Args:
+        scopes: what whoever works here may do.
+        whole: what this is a part of, for one whose stores are not all there are.
+    """
+
+    def __init__(
+        self,
+        settings: "Settings",
+        stores: Mapping[str, Store],
+        desk: "Desk",
+        scopes: frozenset[Scope] = frozenset(Scope),
+        whole: "Workspace | None" = None,
+    ) -> None:
         self.settings = settings
         self.stores = stores
         self.desk = desk
+        self.scopes = scopes
+        self._whole = whole
+
+    def limited_to(self, names: Collection[str], scopes: frozenset[Scope]) -> "Workspace":
+        """The part with these stores and rights alone: in it, there is nothing else.
+
+        Desk, ledger and mailroom are the whole's, which is the one to close.
+        """
+        return Workspace(
+            replace(
+                self.settings,
+                stores=tuple(store for store in self.settings.stores if store.name in names),
+            ),
+            {name: store for name, store in self.stores.items() if name in names},
+            self.desk,
+            scopes,
+            self,
+        )
 
     def store_of(self, name: str | None) -> Store:
         """The store of this name, or the only one."""
@@ -39,6 +71,8 @@ class Workspace:
     @cached_property
     def mailroom(self) -> "Mailroom":
         """The events of the stores' webhooks."""
+        if self._whole is not None:
+            return self._whole.mailroom
         from order_skills.webhooks.mailroom import Mailroom
 
         return Mailroom(self.desk, self.stores, settles=not self.settings.read_only)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from order_skills.principals import Scope
 from order_skills.settings import Settings
 from order_skills.stores.base import Store
 from order_skills.tools.cancelling import CANCEL_ORDER
@@ -38,12 +39,34 @@ CATALOGUE: tuple[ToolSpec[Any], ...] = (
 )
 
 
-def listed(settings: Settings, stores: tuple[Store, ...]) -> tuple[ToolSpec[Any], ...]:
-    """The tools that these stores and this mode allow."""
+_OF_WEBHOOKS = frozenset((LIST_WEBHOOKS.name, CREATE_WEBHOOK.name, DELETE_WEBHOOK.name))
+_SCOPES = {
+    Effect.READS: Scope.ORDERS_READ,
+    Effect.CHANGES: Scope.ORDERS_WRITE,
+    Effect.MOVES_MONEY: Scope.REFUNDS_WRITE,
+}
+
+
+def scope_of(spec: ToolSpec[Any]) -> Scope:
+    """What a sign-in must hold to call this tool."""
+    return Scope.WEBHOOKS_WRITE if spec.name in _OF_WEBHOOKS else _SCOPES[spec.effect]
+
+
+# Of every tool there is, also of those that are not listed: what is hidden is refused.
+SCOPES = {spec.name: scope_of(spec) for spec in CATALOGUE}
+
+
+def listed(
+    settings: Settings,
+    stores: tuple[Store, ...],
+    scopes: frozenset[Scope] = frozenset(Scope),
+) -> tuple[ToolSpec[Any], ...]:
+    """The tools that these stores, this mode and this sign-in allow."""
     return tuple(
         spec
         for spec in CATALOGUE
         if any(spec.needs(store.capabilities) for store in stores)
         and (spec.effect is Effect.READS or not settings.read_only)
         and spec.wanted(settings)
+        and SCOPES[spec.name] in scopes
     )
