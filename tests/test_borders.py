@@ -34,6 +34,7 @@ ONE_ROOM = {
     "http": ("http", "http_call", "http_errors", "pace", "strict_json"),
     "settings": (
         "settings",
+        "settings_addresses",
         "settings_file",
         "settings_home",
         "settings_http",
@@ -89,7 +90,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "server": {"errors", "principals", "settings", "tools", "workspace", "guides"},
     "stdio": set(),
     # Who signs in, and with which rights.
-    "signin": {"principals", "settings"},
+    "signin": {"principals", "settings", "http"},
     "streamable_http": {
         "errors",
         "principals",
@@ -128,6 +129,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "reports",
         "tools",
         "http_listener",
+        "principals",
+        "signin",
     },
     "demo": set(),
     "cli": {"errors", "logs", "settings", "commands", "demo"},
@@ -169,8 +172,9 @@ PURE_STANDARD_LIBRARY = {
     "urllib.parse",
 }
 
-# The one HTTP client, the transport to the embedded store, and that store's own webhooks.
-KNOW_HTTPX = {"http", "workspace", "sandbox.deliveries"}
+# The one HTTP client, the transport to the embedded store, that store's own webhooks, and the
+# fetching of an issuer's keys, which are no store's.
+KNOW_HTTPX = {"http", "workspace", "sandbox.deliveries", "signin.keys"}
 # The command line hands the environment in; the tour hands it on to the servers it starts.
 KNOW_ENVIRON = {"cli", "demo.terminal", "demo.store", "demo.webhooks"}
 

@@ -111,6 +111,10 @@ def _run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
             from order_skills.commands import webhooks
 
             return webhooks.run(environ, arguments)
+        case "tokens":
+            from order_skills.commands import tokens
+
+            return tokens.run(environ, arguments)
         case "report":
             from order_skills.commands import report
 
@@ -185,6 +189,7 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     command("doctor", "Check settings, keys, reachability and ledger.")
     larger("refunds", "Approve, deny, list and settle refunds.")
     larger("webhooks", "Where stores send their events, and secrets.")
+    larger("tokens", "Make, list and revoke the tokens that sign in to a service.")
     larger("report", "Show the daily order check, or write it as HTML.")
     host = command("config", "Print the configuration for an agent host.")
     host.add_argument("host", choices=HOSTS, metavar="HOST", help=", ".join(HOSTS))

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from order_skills import settings_values as values
 from order_skills.errors import ConfigurationError
+from order_skills.settings_addresses import checked_url
 from order_skills.settings_file import read_config
 from order_skills.settings_home import default_home
 from order_skills.settings_http import HttpSettings, read_http
@@ -28,7 +29,6 @@ from order_skills.settings_platforms import KEY_VARIABLES, PLATFORMS, Platform
 from order_skills.settings_source import Source
 from order_skills.settings_stores import (
     StoreSettings,
-    checked_url,
     not_served,
     read_limits,
     read_store,

@@ -157,6 +157,9 @@ def _holds_secret(tables: dict[str, Any]) -> bool:
     stores = tables.get("stores")
     listed = list(stores.values()) if isinstance(stores, dict) else []
     secret = {"key", "webhook_secrets"}
+    http = tables.get("http")
+    if isinstance(http, dict) and "state_keys" in http:
+        return True
     # A ledger's address may hold a password.
     return "://" in str(tables.get("ledger", "")) or any(
         isinstance(store, dict) and secret & store.keys() for store in listed

@@ -10,6 +10,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from order_skills import settings_values as values
+from order_skills.settings_addresses import (
+    checked_address,
+    checked_host,
+    checked_origin,
+    exact_address,
+)
 from order_skills.settings_source import Source
 from order_skills.settings_values import BadValue, Secret
 
@@ -17,6 +23,8 @@ SCOPES = ("orders:read", "orders:write", "refunds:write", "webhooks:write")
 DEFAULT_REQUESTS_PER_MINUTE = 600
 # As much as the cipher's key holds; a shorter one can be guessed.
 MIN_STATE_KEY = 32
+# A key made by chance has at least these; a word repeated has not.
+MIN_DIFFERENT = 8
 MAX_REPLICAS = 100
 
 _HTTP = (
@@ -35,7 +43,6 @@ _TOKEN = ("hash", "scopes", "stores")
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA")
 _HASH = re.compile(r"sha256:[0-9a-f]{64}")
 _CLAIM = re.compile(r"[A-Za-z0-9_:./-]{1,100}")
-_HOST = re.compile(r"[a-z0-9.-]{1,253}(:[0-9]{1,5})?|\[[0-9a-f:]{2,45}\](:[0-9]{1,5})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +114,7 @@ def read_http(path: Path | None, file: Source, stores: frozenset[str]) -> HttpSe
     """
     table = Source(file.get("http", _table) or {}, partial("http.{1} in {0}".format, path))
     table.refuse_others(_HTTP)
-    url = table.get("url", _address)
+    url = table.get("url", _public_address)
     replicas = table.get("replicas", _replicas) or 1
     hosts = table.get("hosts", _hosts) or ()
     if url is not None and not hosts:
@@ -142,7 +149,7 @@ def _oauth(path: Path | None, http: Source, url: str | None) -> OAuthSettings | 
         raise http.wrong("url", "is missing, and a sign-in needs the address that clients use")
     table = Source(found, partial("http.oauth.{1} in {0}".format, path))
     table.refuse_others(_OAUTH)
-    issuer, keys = table.get("issuer", _address), table.get("jwks_url", _address)
+    issuer, keys = table.get("issuer", exact_address), table.get("jwks_url", exact_address)
     if issuer is None or keys is None:
         missing = "issuer" if issuer is None else "jwks_url"
         raise table.wrong(missing, "is missing; an issuer's tokens are checked with its keys")
@@ -170,7 +177,7 @@ def _tokens(path: Path | None, file: Source, stores: frozenset[str]) -> tuple[To
         hashes[digest] = name
         limited = table.get("stores", _names)
         if limited is not None and not limited <= stores:
-            raise table.wrong("stores", "names a store that is not in this file")
+            raise table.wrong("stores", "names a store that is not configured")
         found.append(TokenSettings(name, digest, scopes, limited))
     return tuple(found)
 
@@ -189,15 +196,11 @@ def _token_tables(value: object) -> dict[str, dict[str, object]]:
     return {name: dict(table) for name, table in value.items()}
 
 
-def _address(value: object) -> str:
-    given = values.text(value)
-    parts = urlsplit(given)
-    loopback = parts.hostname in ("127.0.0.1", "::1", "localhost")
-    if parts.scheme != "https" and not (parts.scheme == "http" and loopback):
-        raise BadValue("must begin with https:// (http:// on this machine alone)")
-    if not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment:
-        raise BadValue("must be an address without user, query or fragment")
-    return given
+def _public_address(value: object) -> str:
+    address = checked_address(value)
+    if not address.endswith("/mcp"):
+        raise BadValue("must be the address of the tools, such as https://orders.example.com/mcp")
+    return address
 
 
 def _replicas(value: object) -> int:
@@ -214,24 +217,19 @@ def _list(value: object, what: str) -> list[str]:
 
 
 def _hosts(value: object) -> tuple[str, ...]:
-    for given in (names := _list(value, "host names")):
-        if not _HOST.fullmatch(given):
-            raise BadValue("must hold names as clients write them, such as orders.example.com")
-    return tuple(names)
+    return tuple(map(checked_host, _list(value, "host names")))
 
 
 def _origins(value: object) -> tuple[str, ...]:
-    for given in (names := _list(value, "origins")):
-        parts = urlsplit(given)
-        if parts.scheme not in ("http", "https") or f"{parts.scheme}://{parts.netloc}" != given:
-            raise BadValue("must hold origins, such as https://chat.example.com")
-    return tuple(names)
+    return tuple(map(checked_origin, _list(value, "origins")))
 
 
 def _state_keys(value: object) -> tuple[Secret, ...]:
     keys = _list(value, "keys")
-    if any(len(key) < MIN_STATE_KEY for key in keys):
-        raise BadValue(f"must hold keys of at least {MIN_STATE_KEY} characters")
+    if any(len(key) < MIN_STATE_KEY or len(set(key)) < MIN_DIFFERENT for key in keys):
+        raise BadValue(f"must hold keys of at least {MIN_STATE_KEY} random characters")
+    if len(set(keys)) != len(keys):
+        raise BadValue("holds one key twice")
     return tuple(map(Secret, keys))
 
 

@@ -1,18 +1,17 @@
 """One store's settings: its platform, its address, its key, and where the key was found."""
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
-from urllib.parse import urlsplit
 
 from order_skills import settings_values as values
 from order_skills.errors import ConfigurationError
+from order_skills.settings_addresses import checked_url
 from order_skills.settings_file import key_from_file
 from order_skills.settings_platforms import PLATFORMS, Platform, checked_key
 from order_skills.settings_source import Source
-from order_skills.settings_values import BadValue, Limits, Secret, is_host_name, text
+from order_skills.settings_values import BadValue, Limits, Secret
 
 Amounts = Literal["major", "minor"]
 AMOUNTS: tuple[Amounts, ...] = ("major", "minor")
@@ -168,48 +167,3 @@ def checked_store_id(value: object) -> str:
     if isinstance(value, str) and _STORE_ID.fullmatch(value):
         return value
     raise BadValue("must be the store's id: 1 to 20 digits, in the file in quotes")
-
-
-def checked_url(value: object) -> str:
-    """The origin of a base URL: https, or http where it cannot leave this machine.
-
-    Everything else that a URL may hold is refused: what is not written cannot be misread.
-    """
-    given = text(value)
-    if not given.isascii() or any(c in given for c in " \\%?#"):
-        raise BadValue("must be an address in plain ASCII, such as https://api.example.com")
-    try:
-        parts = urlsplit(given)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        raise BadValue("is not a URL") from None
-    if parts.scheme not in ("https", "http"):
-        raise BadValue("must begin with https://")
-    if "@" in parts.netloc:
-        raise BadValue("must not hold a user or password")
-    if parts.path not in ("", "/"):
-        raise BadValue("must be given without a path; the version path is added to it")
-    if port == 0 or parts.netloc.endswith(":") or host is None:
-        raise BadValue("must name a host, and a port from 1 to 65535 if any")
-    address = _ip(host)
-    if address is None and (not is_host_name(host) or "[" in given):
-        raise BadValue("does not name a host")
-    if parts.scheme == "http" and not _is_loopback(host, address):
-        raise BadValue("must begin with https://; http is for 127.0.0.1, [::1] and localhost only")
-    shown = f"[{host}]" if ":" in host else host
-    default = 443 if parts.scheme == "https" else 80
-    # One address has one form, because the ledger tells stores apart by it.
-    return f"{parts.scheme}://{shown}" + ("" if port in (None, default) else f":{port}")
-
-
-def _ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        return None
-
-
-def _is_loopback(host: str, address: ipaddress.IPv4Address | ipaddress.IPv6Address | None) -> bool:
-    if isinstance(address, ipaddress.IPv4Address):
-        return address.is_loopback
-    return host == "localhost" if address is None else address == ipaddress.IPv6Address("::1")

@@ -11,7 +11,7 @@ from pathlib import Path
 from order_skills import settings
 from order_skills.commands import HOSTS, host_config, terminal
 from order_skills.commands.checks import folder_problem, making_problem, try_store
-from order_skills.commands.config_file import CannotEdit, with_store, write_private
+from order_skills.commands.config_file import CannotEdit, read_text, with_store, write_private
 from order_skills.errors import ConfigurationError
 from order_skills.settings_file import read_config
 from order_skills.settings_platforms import KEY_VARIABLES, PLATFORMS, checked_key
@@ -121,7 +121,7 @@ def _store(platform: str, path: Path, environ: Mapping[str, str]) -> tuple[Store
 
 
 def _new_text(path: Path, store: StoreSettings) -> str:
-    old = path.read_text(encoding="utf-8-sig") if path.exists() else ""
+    old = read_text(path)
     url = store.url if store.url != PLATFORMS[store.platform].url else None
     try:
         return with_store(old, store.platform, store.key.reveal(), url=url, store_id=store.store_id)

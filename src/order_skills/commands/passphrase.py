@@ -11,7 +11,7 @@ from pathlib import Path
 from order_skills import settings
 from order_skills.commands import terminal
 from order_skills.commands.checks import folder_problem, making_problem
-from order_skills.commands.config_file import CannotEdit, write_private
+from order_skills.commands.config_file import CannotEdit, proven, read_text, write_private
 from order_skills.errors import ConfigurationError
 from order_skills.passphrase import MIN_LENGTH, hashed
 from order_skills.settings_platforms import KEY_VARIABLES
@@ -66,12 +66,7 @@ def with_passphrase(text: str, kept: str | None) -> str:
     expected.pop(_NAME, None)
     if kept is not None:
         expected[_NAME] = kept
-    try:
-        if tomllib.loads(made) == expected:
-            return made
-    except tomllib.TOMLDecodeError:
-        pass
-    raise CannotEdit
+    return proven(made, expected)
 
 
 def _asked(is_set: bool) -> str | None:
@@ -91,7 +86,7 @@ def _asked(is_set: bool) -> str | None:
 
 
 def _keep(path: Path, new: str) -> int:
-    old = path.read_text(encoding="utf-8-sig") if path.exists() else ""
+    old = read_text(path)
     try:
         write_private(path, with_passphrase(old, hashed(new) if new else None))
     except CannotEdit:
