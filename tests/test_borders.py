@@ -91,12 +91,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "stdio": set(),
     # Who signs in, and with which rights.
     "signin": {"principals", "settings", "http"},
+    "views": {"principals", "server", "workspace"},
     "streamable_http": {
         "errors",
         "principals",
         "settings",
         "signin",
         "server",
+        "tools",
+        "views",
         "webhooks",
         "workspace",
     },

@@ -2,12 +2,8 @@
 
 import asyncio
 import json
-import os
 import signal
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,62 +14,10 @@ from mcp.client import Client
 from order_skills.sandbox import Fault, Sandbox
 from order_skills.sandbox.http_server import running
 from order_skills.sandbox.shop import Webhook
+from serving import ACCEPT, INITIALIZE, served
 from support import ERAS, PATIENCE, Person, environment, keys_of, serve, text_of
 
 SECRET = "whsec_of_thirty_characters_now"
-INITIALIZE = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "initialize",
-    "params": {
-        "protocolVersion": "2025-06-18",
-        "capabilities": {},
-        "clientInfo": {"name": "test", "version": "1"},
-    },
-}
-ACCEPT = {"accept": "application/json, text/event-stream", "content-type": "application/json"}
-
-
-@dataclass
-class Service:
-    """A server's process that listens, and what it said when it began."""
-
-    process: asyncio.subprocess.Process
-    url: str
-
-    @property
-    def root(self) -> str:
-        return self.url.removesuffix("/mcp")
-
-    async def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
-        """Signal it; the exit code and what it logged."""
-        self.process.send_signal(number)
-        async with asyncio.timeout(PATIENCE):
-            _, log = await self.process.communicate()
-        assert self.process.returncode is not None
-        return self.process.returncode, log.decode()
-
-
-@asynccontextmanager
-async def served(
-    home: Path, *arguments: str, address: str = "127.0.0.1:0", **variables: str
-) -> AsyncIterator[Service]:
-    process = await asyncio.create_subprocess_exec(
-        *serve("--http", address, *arguments),
-        env={"PATH": os.environ.get("PATH", ""), **environment(home, **variables)},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    assert process.stderr
-    try:
-        async with asyncio.timeout(PATIENCE):
-            line = (await process.stderr.readline()).decode()
-        assert line.startswith("order-skills: serving at http://"), line
-        yield Service(process, line.split()[-1])
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
 
 
 @pytest.fixture

@@ -1,22 +1,29 @@
 """The HTTP server: its socket, how long it waits for clients, and how it ends."""
 
+import asyncio
 import contextlib
 import signal
 import socket
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from functools import partial
 from types import FrameType
 
 import uvicorn
+from sse_starlette.sse import AppStatus
 from starlette.types import ASGIApp
 
-LOOPBACK = ("127.0.0.1", "::1")
-# How long a shutdown waits for answers under way; sends in flight are waited for after that.
-_GRACE_SECONDS = 10
+# How long a shutdown waits for answers under way, which is as long as a call may take; sends in
+# flight are waited for after that.
+_GRACE_SECONDS = 50
 
 
 class _Server(uvicorn.Server):
     """uvicorn's server, which ends well on a signal instead of dying of it."""
+
+    def __init__(self, config: uvicorn.Config, ending: Callable[[], object]) -> None:
+        super().__init__(config)
+        self._ending = ending
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -30,10 +37,17 @@ class _Server(uvicorn.Server):
 
     def _asked_to_end(self, number: int, frame: FrameType | None) -> None:
         self.handle_exit(number, frame)
+        self._ending()
 
 
-async def serve(application: ASGIApp, listener: socket.socket) -> None:
-    """Serve until a signal; answers under way end first."""
+async def serve(application: ASGIApp, listener: socket.socket, ending: Callable[[], None]) -> None:
+    """Serve until a signal; answers under way end first.
+
+    Args:
+        ending: called in the event loop when the signal has come.
+    """
+    # Else an answer under way would be cut in the middle: the protocol's answers are streams, too.
+    AppStatus.enable_automatic_graceful_drain = False
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     server = _Server(
@@ -45,21 +59,19 @@ async def serve(application: ASGIApp, listener: socket.socket) -> None:
             access_log=False,
             log_config=None,
             timeout_graceful_shutdown=_GRACE_SECONDS,
-        )
+        ),
+        partial(asyncio.get_running_loop().call_soon_threadsafe, ending),
     )
     print(f"order-skills: serving at http://{shown}:{port}/mcp", file=sys.stderr, flush=True)
     await server.serve(sockets=[listener])
 
 
 def bound(host: str, port: int) -> socket.socket:
-    """A socket that listens on this loopback address; port 0 takes a free one.
+    """A socket that listens on this IP address; port 0 takes a free one.
 
     Raises:
         OSError: it cannot be had.
-        ValueError: the address is not loopback.
     """
-    if host not in LOOPBACK:
-        raise ValueError("not loopback")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:

@@ -54,8 +54,8 @@ def serve_http(settings: Settings, listener: socket.socket) -> int:
 
 
 async def _serve_http(settings: Settings, listener: socket.socket) -> None:
-    from order_skills import http_listener, streamable_http
-    from order_skills.server import OrderServer
+    from order_skills import http_listener
+    from order_skills.streamable_http import Service
     from order_skills.webhooks.mailroom import senders
     from order_skills.webhooks.receiver import Receiver
 
@@ -63,7 +63,8 @@ async def _serve_http(settings: Settings, listener: socket.socket) -> None:
     found = senders(settings)
     receiver = Receiver(found, workspace.mailroom.keep) if found else None
     try:
-        await http_listener.serve(streamable_http.app(OrderServer(workspace), receiver), listener)
+        service = Service(workspace, receiver)
+        await http_listener.serve(service.application, listener, service.drain)
     finally:
         with anyio.CancelScope(shield=True):
             await workspace.aclose()

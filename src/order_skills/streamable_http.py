@@ -1,55 +1,179 @@
-"""Streamable HTTP on loopback: the tools at /mcp, the stores' webhooks at /webhooks/{store}.
+"""Streamable HTTP: the tools at /mcp, the stores' webhooks at /webhooks/{store}, and health.
 
-Nobody signs in here, so only this machine may speak to /mcp: foreign Host and Origin headers are
+Where nobody signs in, only this machine may speak to /mcp: foreign Host and Origin headers are
 refused, and so is what came through a proxy, which could rewrite both. Webhooks are proved by
 their signatures and may come from anywhere a proxy lets through.
 """
 
+import contextlib
 import logging
+import time
+from collections.abc import AsyncIterator
 
+import anyio
+from mcp.server.auth.routes import create_protected_resource_routes
 from mcp.server.transport_security import TransportSecuritySettings
+from pydantic import AnyHttpUrl
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from order_skills import principals
+from order_skills.errors import Refusal
 from order_skills.server import OrderServer
+from order_skills.settings_http import HttpSettings
+from order_skills.signin.gate import MAX_BODY_BYTES, Gate
+from order_skills.tools.catalogue import SCOPES
+from order_skills.views import Views
 from order_skills.webhooks.receiver import Receiver
+from order_skills.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
 PATH = "/mcp"
+_LOOPBACK = ("127.0.0.1", "[::1]", "localhost")
 _PROXIES = frozenset({b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip"})
+# How long a ledger's answer holds, so that who asks for readiness costs it little.
+_READY_SECONDS = 5.0
+_LEDGER_SECONDS = 3.0
 
 
-def app(server: OrderServer, receiver: Receiver | None) -> ASGIApp:
-    """The application: MCP, health, and webhooks where a store signs them."""
-    server.custom_route("/healthz", methods=["GET"])(_healthy)
-    if receiver is not None:
-        server.custom_route("/webhooks/{store}", methods=["POST"])(receiver.receive)
-    names = ["127.0.0.1", "[::1]", "localhost"]
-    names += [f"{name}:*" for name in names]
-    inner = server.streamable_http_app(
-        streamable_http_path=PATH,
-        transport_security=TransportSecuritySettings(
-            allowed_hosts=names, allowed_origins=[f"http://{name}" for name in names]
-        ),
-    )
-    return _not_through_a_proxy(inner)
+class Service:
+    """What is served over HTTP.
+
+    Args:
+        receiver: of webhooks, where a store signs them.
+    """
+
+    def __init__(self, workspace: Workspace, receiver: Receiver | None) -> None:
+        http = workspace.settings.http
+        self._workspace = workspace
+        self._ending = False
+        self._ledger_seen: tuple[float, bool] = (float("-inf"), False)
+        self._views = Views(workspace, self._view)
+        self._gate = Gate(self._views.serve, http, SCOPES, self._views.sees)
+        self._security = _security(http)
+        front: ASGIApp = self._gate if http.signs_in else _not_through_a_proxy(self._gate)
+        routes: list[BaseRoute] = [
+            Route(PATH, _Application(front)),
+            Route("/healthz", _healthy),
+            Route("/readyz", self._ready),
+        ]
+        if receiver is not None:
+            routes.append(receiver.route())
+        if http.oauth is not None and http.url is not None:
+            routes += create_protected_resource_routes(
+                AnyHttpUrl(http.url),
+                [AnyHttpUrl(http.oauth.issuer)],
+                [str(scope) for scope in principals.Scope],
+                "order-skills",
+            )
+        self.application: ASGIApp = Starlette(
+            routes=routes,
+            middleware=_cross_origin(http),
+            lifespan=self._lifespan,
+        )
+
+    def drain(self) -> None:
+        """Say that this process is going, and end the streams that would keep it."""
+        self._ending = True
+        self._gate.end_streams()
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, application: Starlette) -> AsyncIterator[None]:
+        async with self._views.run():
+            yield
+
+    def _view(
+        self, server: OrderServer
+    ) -> tuple[ASGIApp, contextlib.AbstractAsyncContextManager[None]]:
+        application = server.streamable_http_app(
+            streamable_http_path=PATH,
+            stateless_http=not self._workspace.settings.http.sessions,
+            max_request_body_size=MAX_BODY_BYTES,
+            transport_security=self._security,
+        )
+        return application, server.session_manager.run()
+
+    async def _ready(self, request: Request) -> Response:
+        """Whether new clients should come here; and, for whoever watches, how the ledger is.
+
+        Without its ledger a server still reads, so that alone sends nobody away.
+        """
+        if self._ending:
+            return JSONResponse({"status": "ending"}, 503)
+        seen_at, usable = self._ledger_seen
+        if time.monotonic() - seen_at > _READY_SECONDS:
+            usable = await self._ledger_answers()
+            self._ledger_seen = (time.monotonic(), usable)
+        return JSONResponse({"status": "ready", "ledger": "usable" if usable else "unavailable"})
+
+    async def _ledger_answers(self) -> bool:
+        with anyio.move_on_after(_LEDGER_SECONDS):
+            try:
+                await self._workspace.desk.ledger.run(lambda books: books.frozen())
+            except Refusal:
+                return False
+            return True
+        return False
+
+
+class _Application:
+    """An ASGI application as Starlette wants one that is no function, for every method."""
+
+    def __init__(self, inner: ASGIApp) -> None:
+        self._inner = inner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._inner(scope, receive, send)
 
 
 async def _healthy(request: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
+def _security(http: HttpSettings) -> TransportSecuritySettings:
+    here = [*_LOOPBACK, *(f"{name}:*" for name in _LOOPBACK)]
+    return TransportSecuritySettings(
+        allowed_hosts=[*here, *http.hosts],
+        allowed_origins=[*(f"http://{name}" for name in here), *http.origins],
+    )
+
+
+def _cross_origin(http: HttpSettings) -> list[Middleware]:
+    """What browsers need to be told before they let a page of these origins ask."""
+    if not http.origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=list(http.origins),
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=[
+                "authorization",
+                "content-type",
+                "last-event-id",
+                "mcp-method",
+                "mcp-name",
+                "mcp-protocol-version",
+                "mcp-session-id",
+            ],
+            expose_headers=["mcp-session-id", "www-authenticate", "retry-after"],
+        )
+    ]
+
+
 def _not_through_a_proxy(inner: ASGIApp) -> ASGIApp:
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and str(scope["path"]).startswith(PATH):
-            seen = {name for name, _ in scope["headers"]} & _PROXIES
-            if seen:
-                logger.warning("refused a request to %s that came through a proxy", PATH)
-                refusal = JSONResponse({"error": "no sign-in here: loopback only"}, 403)
-                await refusal(scope, receive, send)
-                return
+        if {name for name, _ in scope["headers"]} & _PROXIES:
+            logger.warning("refused a request to %s that came through a proxy", PATH)
+            refusal = JSONResponse({"error": "no sign-in here: loopback only"}, 403)
+            await refusal(scope, receive, send)
+            return
         await inner(scope, receive, send)
 
     return call

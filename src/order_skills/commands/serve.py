@@ -1,5 +1,6 @@
 """`order-skills serve`: the server over stdio, for the configured stores or embedded ones."""
 
+import ipaddress
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -51,21 +52,30 @@ def _over_http(found: settings.Settings, address: str) -> int:
     host, _, port = address.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not (port.isascii() and port.isdigit() and int(port) <= 65_535):
-        raise ConfigurationError("--http", "must be HOST:PORT, such as 127.0.0.1:8000")
+        raise _no_address()
     # Here, because it loads the HTTP server.
     from order_skills import http_listener
     from order_skills.lifetime import serve_http
 
     if host == "localhost":
-        host = http_listener.LOOPBACK[0]
-    if host not in http_listener.LOOPBACK:
+        host = "127.0.0.1"
+    try:
+        loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        raise _no_address() from None
+    if not loopback and not (found.http.signs_in and found.http.hosts):
+        missing = "[http] hosts or url" if found.http.signs_in else "a sign-in"
         raise ConfigurationError(
             "--http",
-            "must be 127.0.0.1, [::1] or localhost: this version has no sign-in, so it serves "
-            "this machine alone",
+            f"must be 127.0.0.1, [::1] or localhost, because other machines need {missing}: "
+            "see references/operations.md",
         )
     try:
         listener = http_listener.bound(host, int(port))
     except OSError as error:
         raise ConfigurationError("--http", f"cannot be used ({error.strerror or error})") from None
     return serve_http(found, listener)
+
+
+def _no_address() -> ConfigurationError:
+    return ConfigurationError("--http", "must be ADDRESS:PORT, such as 127.0.0.1:8000")

@@ -1,0 +1,232 @@
+"""In front of /mcp: who asks, how often, and whether the tool that is called is theirs to call."""
+
+import json
+import logging
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import anyio
+from mcp.server.auth.middleware.auth_context import auth_context_var
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+from starlette.authentication import AuthCredentials
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse, Response
+from starlette.types import Message, Receive, Scope, Send
+
+from order_skills import principals
+from order_skills.principals import LOCAL, Principal
+from order_skills.settings_http import HttpSettings
+from order_skills.signin.challenges import Challenges, busy
+from order_skills.signin.keys import KeysUnavailable
+from order_skills.signin.rate import Rate
+from order_skills.signin.verifier import OrderToken, Verifier
+
+logger = logging.getLogger(__name__)
+
+# Arguments are small: a larger body is no call of these tools.
+MAX_BODY_BYTES = 1024 * 1024
+# A client hears why it is refused only after it has said what it had to say; up to here.
+_READ_ON_BYTES = 16 * MAX_BODY_BYTES
+# For a whole body, however it trickles.
+MAX_BODY_SECONDS = 10.0
+# The longest that a call takes is a form that a person reads; a little more, and it hangs.
+MAX_CALL_SECONDS = 400.0
+# Of one principal, so that its calls leave room for others'.
+MOST_AT_ONCE = 64
+_COME_AGAIN_SECONDS = 30
+# One line of log for so many seconds of refused sign-ins.
+_LOG_EVERY_SECONDS = 60.0
+
+# Serves a request of this principal.
+Inner = Callable[[Principal, Scope, Receive, Send], Awaitable[None]]
+
+
+class Gate:
+    """Hands `inner` each request that may pass, with its principal.
+
+    Args:
+        http: how people sign in; where there is no way to, everybody is `LOCAL`.
+        scopes: what each tool needs.
+        sees: whether a principal sees any store.
+    """
+
+    def __init__(
+        self,
+        inner: Inner,
+        http: HttpSettings,
+        scopes: Mapping[str, principals.Scope],
+        sees: Callable[[Principal], bool],
+    ) -> None:
+        self._inner = inner
+        self._verifier = Verifier(http) if http.signs_in else None
+        self._challenges = Challenges(http)
+        self._rate = Rate(http.requests_per_minute)
+        self._scopes = scopes
+        self._sees = sees
+        self._at_once: Counter[str] = Counter()
+        self._streams: set[anyio.CancelScope] = set()
+        self._ending = False
+        self._refused = 0
+        self._logged_at = float("-inf")
+
+    def end_streams(self) -> None:
+        """End what would last as long as its client does, so that calls alone are waited for."""
+        self._ending = True
+        for life in self._streams:
+            life.cancel()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, as ASGI has it."""
+        if self._verifier is None:
+            await self._serve(LOCAL, scope, receive, send)
+            return
+        signed_in = await self._sign_in(self._verifier, Headers(scope=scope))
+        if not isinstance(signed_in, OrderToken):
+            self._count(signed_in.status_code)
+            await signed_in(scope, receive, send)
+            return
+        user = AuthenticatedUser(signed_in)
+        # The SDK binds sessions and sealed state to whom it finds in these two places.
+        scope = {**scope, "user": user, "auth": AuthCredentials(signed_in.scopes)}
+        before = auth_context_var.set(user)
+        try:
+            await self._admit(signed_in.principal, scope, receive, send)
+        finally:
+            auth_context_var.reset(before)
+
+    async def _sign_in(self, verifier: Verifier, headers: Headers) -> OrderToken | Response:
+        given = headers.getlist("authorization")
+        scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
+        if scheme.lower() != "bearer" or not token.strip():
+            return self._challenges.unknown(presented=bool(given))
+        try:
+            found = await verifier.verify_token(token.strip())
+        except KeysUnavailable:
+            # The token may be good: who asks again later need not sign in anew.
+            return busy(503, "sign_in_unavailable", _COME_AGAIN_SECONDS)
+        return self._challenges.unknown(presented=True) if found is None else found
+
+    async def _admit(
+        self, principal: Principal, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        seconds = self._rate.wait(principal.name)
+        if seconds:
+            await busy(429, "too_many_requests", seconds)(scope, receive, send)
+        elif not principal.scopes:
+            held = self._challenges.needs(principals.Scope.ORDERS_READ, ())
+            await held(scope, receive, send)
+        elif not self._sees(principal):
+            await self._challenges.sees_nothing()(scope, receive, send)
+        elif self._at_once[principal.name] >= MOST_AT_ONCE:
+            await busy(429, "too_many_requests_at_once", 1)(scope, receive, send)
+        else:
+            self._at_once[principal.name] += 1
+            try:
+                await self._serve(principal, scope, receive, send)
+            finally:
+                self._at_once[principal.name] -= 1
+                if not self._at_once[principal.name]:
+                    del self._at_once[principal.name]
+
+    async def _serve(
+        self, principal: Principal, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        if scope["method"] != "POST":
+            await self._stream(principal, scope, receive, send)
+            return
+        body = await _body(receive)
+        if isinstance(body, Response):
+            await body(scope, receive, send)
+            return
+        method, tool = _asked(body)
+        needed = self._scopes.get(tool)
+        if needed is not None and needed not in principal.scopes:
+            refusal = self._challenges.needs(needed, principal.scopes)
+            await refusal(scope, receive, send)
+            return
+        receive = _again(body, receive)
+        if method == "subscriptions/listen":
+            await self._stream(principal, scope, receive, send)
+            return
+        with anyio.move_on_after(MAX_CALL_SECONDS) as time_limit:
+            await self._inner(principal, scope, receive, send)
+        if time_limit.cancelled_caught:
+            logger.error("a request was cut off after %d seconds", MAX_CALL_SECONDS)
+
+    async def _stream(
+        self, principal: Principal, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """What may last as long as its client: a stream of notices, in either era."""
+        if self._ending:
+            await busy(503, "ending", 1)(scope, receive, send)
+            return
+        with anyio.CancelScope() as life:
+            self._streams.add(life)
+            try:
+                await self._inner(principal, scope, receive, send)
+            finally:
+                self._streams.discard(life)
+
+    def _count(self, status: int) -> None:
+        self._refused += 1
+        now = time.monotonic()
+        if now - self._logged_at >= _LOG_EVERY_SECONDS:
+            logger.warning("sign-ins refused: %d so far, the last with %d", self._refused, status)
+            self._logged_at = now
+
+
+async def _body(receive: Receive) -> bytes | Response:
+    """The whole body; or what to answer instead: it is too large, or too slow."""
+    held = bytearray()
+    size = 0
+    with anyio.move_on_after(MAX_BODY_SECONDS):
+        while size <= _READ_ON_BYTES:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                # Nobody reads this answer.
+                return Response(status_code=400)
+            piece = message.get("body", b"")
+            size += len(piece)
+            if size <= MAX_BODY_BYTES:
+                held += piece
+            if not message.get("more_body", False):
+                return bytes(held) if size <= MAX_BODY_BYTES else _too_much(413)
+        return _too_much(413)
+    return _too_much(408)
+
+
+def _too_much(status: int) -> Response:
+    said = {408: "the body came too slowly", 413: "the body is too large"}
+    return JSONResponse({"error": said[status]}, status, headers={"connection": "close"})
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that has the body in one piece, and then what the connection says."""
+    told = False
+
+    async def once_more() -> Message:
+        nonlocal told
+        if told:
+            return await receive()
+        told = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return once_more
+
+
+def _asked(body: bytes) -> tuple[str, str]:
+    """The method that a body asks for and the tool that it calls, each "" where there is none.
+
+    What cannot be read here is refused by whoever reads it next, and so is a tool that this
+    reading overlooked: it is not in that principal's list.
+    """
+    try:
+        message: Any = json.loads(body)
+    except (ValueError, RecursionError):
+        return "", ""
+    method = message.get("method") if isinstance(message, dict) else None
+    params = message.get("params") if method == "tools/call" else None
+    name = params.get("name") if isinstance(params, dict) else None
+    return method if isinstance(method, str) else "", name if isinstance(name, str) else ""
