@@ -98,7 +98,9 @@ async def test_g6_of_two_refunds_at_once_the_store_is_the_judge() -> None:
 
 
 @pytest.mark.parametrize(
-    "fault", [Fault("reset_after", "POST"), Fault("status_after", "POST", code=503)], ids=str
+    "fault",
+    [Fault("reset_after", "POST"), Fault("status_after", "POST", code=503)],
+    ids=lambda fault: str(fault.kind),
 )
 async def test_g8_a_refund_whose_answer_is_lost_is_sent_once_and_can_be_read_back(
     fault: Fault,

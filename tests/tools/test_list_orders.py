@@ -103,7 +103,11 @@ async def test_where_the_older_revision_does_not_say_the_payment_is_unknown(door
     assert expected
 
 
-@pytest.mark.parametrize("part", [str, str.upper, str.title, "  {}  ".format], ids=repr)
+@pytest.mark.parametrize(
+    "part",
+    [str, str.upper, str.title, "  {}  ".format],
+    ids=["as it is", "upper", "title", "spaced"],
+)
 async def test_it_finds_a_customer_by_e_mail_in_any_case(
     door: Doors, part: Callable[[str], str]
 ) -> None:

@@ -545,7 +545,9 @@ async def test_a_person_who_types_its_host_removes_it(home: Path, box: Sandbox, 
 
 
 @pytest.mark.parametrize(
-    "person", [Approver(typed=HOST), Approver("decline"), Approver("cancel")], ids=str
+    "person",
+    [Approver(typed=HOST), Approver("decline"), Approver("cancel")],
+    ids=["the host without the rest", "decline", "cancel"],
 )
 async def test_without_that_it_stays(home: Path, box: Sandbox, person: Approver) -> None:
     webhook_id = strange(box)
