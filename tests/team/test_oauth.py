@@ -108,7 +108,7 @@ async def test_a_good_token_without_rights_here_opens_nothing(
         token = issuer.token(now(**claims))
         async with protected(tmp_path, issuer) as (service, _):
             answer = await asked(service, token)
-            assert (answer.status_code, answer.json()["error"]) == (status, error)
+            assert (answer.status_code, answer.json()["error"]["data"]["error"]) == (status, error)
 
 
 async def test_while_the_issuer_cannot_be_asked_nobody_is_sent_to_sign_in_anew(

@@ -123,7 +123,7 @@ async def test_who_is_not_signed_in_is_told_to_and_nothing_else(
         for message in (INITIALIZE, call("refund_order", store="north", **REFUND)):
             answer = await place.post(headers, message)
             assert answer.status_code == 401
-            assert answer.json()["error"] == error
+            assert answer.json()["error"]["data"]["error"] == error
             assert "north" not in answer.text
             challenge = answer.headers["www-authenticate"]
             assert challenge.startswith("Bearer ")

@@ -1,12 +1,15 @@
 """What a client that may not is answered, so that it can do something about it (RFC 6750, 9728)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
 from starlette.responses import JSONResponse, Response
 
 from order_skills.principals import Scope
 from order_skills.settings_http import HttpSettings
+
+# Of JSON-RPC's range for a server's own errors; which one it is, `data.error` says.
+_SERVER_ERROR = -32_000
 
 
 class Challenges:
@@ -20,33 +23,44 @@ class Challenges:
 
     def unknown(self, *, presented: bool) -> Response:
         """401: nobody is signed in; `presented`: a token was there, and is not good."""
-        error = "invalid_token" if presented else "unauthorized"
-        said = {"error": error, "error_description": "sign in with a bearer token of this service"}
-        fields = {"error": "invalid_token"} if presented else {}
-        return self._refusal(401, said, fields | {"scope": Scope.ORDERS_READ})
+        word = "invalid_token" if presented else "unauthorized"
+        fields = {"error": word} if presented else {}
+        said = "nobody is signed in. Next: sign in with a bearer token of this service."
+        return self._challenge(401, word, said, fields | {"scope": Scope.ORDERS_READ})
 
     def needs(self, scope: Scope, held: Iterable[Scope]) -> Response:
         """403: a step up; names what to ask for, which is what there was and what is missing."""
+        word, description = "insufficient_scope", f"this sign-in does not hold {scope}"
+        said = f"{description}. Next: tell the person; the owner gives a sign-in its scopes."
+        fields = {"error": word, "error_description": description}
         wanted = " ".join(sorted({*held, scope}))
-        description = f"needs {scope}"
-        said = {"error": "insufficient_scope", "error_description": description}
-        return self._refusal(403, said, said | {"scope": wanted})
+        return self._challenge(403, word, said, fields | {"scope": wanted})
 
-    def sees_nothing(self) -> Response:
-        """403: the sign-in is good, and of no store here."""
-        said = {"error": "access_denied", "error_description": "this sign-in has no store here"}
-        return JSONResponse(said, 403)
-
-    def _refusal(self, status: int, said: dict[str, str], fields: dict[str, str]) -> Response:
+    def _challenge(self, status: int, word: str, said: str, fields: dict[str, str]) -> Response:
         if self._metadata is not None:
             fields = fields | {"resource_metadata": self._metadata}
         words = ", ".join(f'{name}="{value}"' for name, value in fields.items())
-        return JSONResponse(said, status, headers={"www-authenticate": f"Bearer {words}"})
+        return refusal(status, word, said, {"www-authenticate": f"Bearer {words}"})
 
 
-def busy(status: int, error: str, seconds: int) -> Response:
-    """429 or 503: come again after so many seconds."""
-    return JSONResponse({"error": error}, status, headers={"retry-after": str(seconds)})
+def refusal(
+    status: int, word: str, said: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    """An answer that HTTP understands by its status, and the protocol's clients by its body."""
+    error = {"code": _SERVER_ERROR, "message": said, "data": {"error": word}}
+    return JSONResponse({"jsonrpc": "2.0", "id": None, "error": error}, status, headers=headers)
+
+
+def sees_nothing() -> Response:
+    """403: the sign-in is good, and of no store here."""
+    said = "this sign-in has no store here. Next: tell the person; the owner gives it stores."
+    return refusal(403, "access_denied", said)
+
+
+def come_again(status: int, word: str, why: str, seconds: int) -> Response:
+    """429 or 503: it may be asked again after so many seconds."""
+    said = f"{why}. Next: ask again in {seconds} seconds."
+    return refusal(status, word, said, {"retry-after": str(seconds)})
 
 
 def metadata_path(url: str) -> str:

@@ -12,13 +12,13 @@ from mcp.server.auth.middleware.auth_context import auth_context_var
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from starlette.authentication import AuthCredentials
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from order_skills import principals
 from order_skills.principals import LOCAL, Principal
 from order_skills.settings_http import HttpSettings
-from order_skills.signin.challenges import Challenges, busy
+from order_skills.signin.challenges import Challenges, come_again, refusal, sees_nothing
 from order_skills.signin.keys import KeysUnavailable
 from order_skills.signin.rate import Rate
 from order_skills.signin.verifier import OrderToken, Verifier
@@ -36,6 +36,10 @@ MAX_CALL_SECONDS = 400.0
 # Of one principal, so that its calls leave room for others'.
 MOST_AT_ONCE = 64
 _COME_AGAIN_SECONDS = 30
+_TOO_MUCH = {
+    408: ("too_slow", "the request came too slowly"),
+    413: ("too_large", f"a request has at most {MAX_BODY_BYTES} bytes"),
+}
 # One line of log for so many seconds of refused sign-ins.
 _LOG_EVERY_SECONDS = 60.0
 
@@ -105,7 +109,8 @@ class Gate:
             found = await verifier.verify_token(token.strip())
         except KeysUnavailable:
             # The token may be good: who asks again later need not sign in anew.
-            return busy(503, "sign_in_unavailable", _COME_AGAIN_SECONDS)
+            why = "sign-ins cannot be checked now"
+            return come_again(503, "sign_in_unavailable", why, _COME_AGAIN_SECONDS)
         return self._challenges.unknown(presented=True) if found is None else found
 
     async def _admit(
@@ -113,14 +118,16 @@ class Gate:
     ) -> None:
         seconds = self._rate.wait(principal.name)
         if seconds:
-            await busy(429, "too_many_requests", seconds)(scope, receive, send)
+            why = "this sign-in asks too often"
+            await come_again(429, "too_many_requests", why, seconds)(scope, receive, send)
         elif not principal.scopes:
             held = self._challenges.needs(principals.Scope.ORDERS_READ, ())
             await held(scope, receive, send)
         elif not self._sees(principal):
-            await self._challenges.sees_nothing()(scope, receive, send)
+            await sees_nothing()(scope, receive, send)
         elif self._at_once[principal.name] >= MOST_AT_ONCE:
-            await busy(429, "too_many_requests_at_once", 1)(scope, receive, send)
+            why = "this sign-in asks too much at once"
+            await come_again(429, "too_many_requests_at_once", why, 1)(scope, receive, send)
         else:
             self._at_once[principal.name] += 1
             try:
@@ -160,7 +167,7 @@ class Gate:
     ) -> None:
         """What may last as long as its client: a stream of notices, in either era."""
         if self._ending:
-            await busy(503, "ending", 1)(scope, receive, send)
+            await come_again(503, "ending", "this server ends", 1)(scope, receive, send)
             return
         with anyio.CancelScope() as life:
             self._streams.add(life)
@@ -198,8 +205,8 @@ async def _body(receive: Receive) -> bytes | Response:
 
 
 def _too_much(status: int) -> Response:
-    said = {408: "the body came too slowly", 413: "the body is too large"}
-    return JSONResponse({"error": said[status]}, status, headers={"connection": "close"})
+    word, said = _TOO_MUCH[status]
+    return refusal(status, word, said, {"connection": "close"})
 
 
 def _again(body: bytes, receive: Receive) -> Receive:
