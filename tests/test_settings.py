@@ -34,6 +34,7 @@ def test_without_any_setting_every_refund_waits_for_a_person_e12(given: Load) ->
     assert settings.approval == Approval("always")
     assert settings.approval_doors == {"host", "command"}
     assert settings.approval_hours == 24
+    assert settings.approval_by == "anyone"
 
 
 def test_the_defaults_are_the_documented_ones(given: Load, tmp_path: Path) -> None:
@@ -59,6 +60,7 @@ def test_every_variable_is_understood(given: Load, tmp_path: Path) -> None:
         ORDER_SKILLS_APPROVAL="above:2500",
         ORDER_SKILLS_APPROVAL_DOORS="command",
         ORDER_SKILLS_APPROVAL_HOURS="1.5",
+        ORDER_SKILLS_APPROVAL_BY="another",
         ORDER_SKILLS_MAX_REFUND_MINOR="5000",
         ORDER_SKILLS_DAILY_REFUND_MINOR="20000",
         ORDER_SKILLS_DAILY_REFUND_COUNT="7",
@@ -77,6 +79,7 @@ def test_every_variable_is_understood(given: Load, tmp_path: Path) -> None:
     assert settings.approval == Approval("above", 2500)
     assert settings.approval_doors == {"command"}
     assert settings.approval_hours == 1.5
+    assert settings.approval_by == "another"
     assert settings.personal_data == "shown"
     assert settings.requests_per_minute == 60
     assert settings.log == "debug"
@@ -87,6 +90,7 @@ BAD_VALUES = {
     "APPROVAL": ["", "Always", "no", "above", "above:", "above:-1", "above:1.5", "above:1,000"],
     "APPROVAL_DOORS": ["", "host", "host;command", "command,command", "web", "none"],
     "APPROVAL_HOURS": ["", "0", "-1", "nan", "inf", "1e3", "8761", "1,5", "99999999999999999"],
+    "APPROVAL_BY": ["", "Another", "anybody", "another,anyone", "1"],
     "MAX_REFUND_MINOR": ["", "-1", "1,000", "10.00", "1e3", "5_00", " 7 ", "٥٠٠", "9" * 17, "+1"],
     "DAILY_REFUND_MINOR": ["-0", "9007199254740992", "0x10", "9" * 5_000],
     "DAILY_REFUND_COUNT": ["-1", "1.0", "many"],

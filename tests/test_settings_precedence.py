@@ -57,6 +57,10 @@ def test_the_stricter_approval_of_environment_and_file_holds(
         ),
         ("approval_hours = 2", {"APPROVAL_HOURS": "48"}, {"approval_hours": 2.0}),
         ("approval_hours = 48.5", {"APPROVAL_HOURS": "2"}, {"approval_hours": 2.0}),
+        ('approval_by = "another"', {"APPROVAL_BY": "anyone"}, {"approval_by": "another"}),
+        ('approval_by = "anyone"', {"APPROVAL_BY": "another"}, {"approval_by": "another"}),
+        ('approval_by = "anyone"', {"APPROVAL_BY": "anyone"}, {"approval_by": "anyone"}),
+        ('approval_by = "another"', {}, {"approval_by": "another"}),
         (
             "max_refund_minor = 100\ndaily_refund_minor = 300",
             {"MAX_REFUND_MINOR": "200", "DAILY_REFUND_MINOR": "200", "DAILY_REFUND_COUNT": "2"},

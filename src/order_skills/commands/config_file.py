@@ -35,7 +35,7 @@ def with_store(text: str, platform: str, key: str, *, url: str | None, store_id:
     Raises:
         CannotEdit: the table is written in a form in which its lines cannot be told apart.
     """
-    header = re.compile(rf"\s*\[\s*stores\s*\.\s*{platform}\s*\]\s*(#.*)?")
+    header = re.compile(rf"\s*\[\s*stores\s*\.\s*{platform}\s*\]\s*(#.*)?\s*")
     # A basic string of TOML escapes printable ASCII as JSON does.
     values = {"url": url, "store_id": store_id, "key": key}
     ours = [f"{name} = {json.dumps(value)}\n" for name, value in values.items() if value]
@@ -85,7 +85,7 @@ def without_token(text: str, name: str) -> str:
     Raises:
         CannotEdit: the table is written in a form in which its lines cannot be told apart.
     """
-    header = re.compile(rf"\s*\[\s*tokens\s*\.\s*{name}\s*\]\s*(#.*)?")
+    header = re.compile(rf"\s*\[\s*tokens\s*\.\s*{name}\s*\]\s*(#.*)?\s*")
     lines = text.splitlines(keepends=True)
     at = next((i for i, line in enumerate(lines) if header.fullmatch(line)), None)
     if at is None:
