@@ -8,6 +8,7 @@ from typing import Any
 
 import anyio
 import pytest
+from jwt.algorithms import RSAAlgorithm
 from token_issuer import PATIENCE, Clock, Issuer, jwk, key_pair
 
 from order_skills.signin.keys import (
@@ -183,6 +184,14 @@ async def test_an_issuer_that_hangs_is_given_up(issuer: Issuer, steady: Clock) -
         await keys.get("k1", "RS256")
 
 
+async def test_an_answer_that_never_ends_is_given_up(issuer: Issuer, steady: Clock) -> None:
+    issuer.trickles = True
+    # Bytes come all the time, so that no single wait takes long.
+    keys = IssuerKeys(issuer.url, ["RS256"], steady, patience=0.5)
+    with anyio.fail_after(PATIENCE), pytest.raises(KeysUnavailable):
+        await keys.get("k1", "RS256")
+
+
 # --- answers --------------------------------------------------------------------------------
 
 ONE = jwk(key_pair("RS"), "RS256", kid="k1")
@@ -194,7 +203,7 @@ BAD_ANSWERS: dict[str, dict[str, Any]] = {
     "a redirect": {"status": 302, "headers": {"Location": "/elsewhere"}},
     "a hostile redirect": {"status": 302, "headers": {"Location": "http://[::1"}},
     "a redirect to no port": {"status": 301, "headers": {"Location": "http://a:b"}},
-    "a redirect to no name": {"status": 301, "headers": {"Location": "http://" + "a" * 70 + "."}},
+    "a redirect to no name": {"status": 301, "headers": {"Location": "http://xn--a/"}},
     "compressed": {"headers": {"Content-Encoding": "gzip"}, "body": gzip.compress(WHOLE)},
     "too large": {"body": WHOLE + b" " * MAX_BYTES},
     "no JSON": {"body": b"<html>"},
@@ -235,7 +244,12 @@ PASSED_OVER: dict[str, object] = {
     "for signing alone": {**ONE, "key_ops": ["sign"]},
     "for another algorithm": {**ONE, "alg": "RS512"},
     "without an id": {name: value for name, value in ONE.items() if name != "kid"},
-    "with a private half": {**ONE, "d": "AQAB"},
+    "with a private half": {
+        **RSAAlgorithm.to_jwk(key_pair("RS"), as_dict=True),
+        "kid": "k1",
+        "alg": "RS256",
+        "key_ops": ["sign", "verify"],
+    },
     "a shared secret": {"kty": "oct", "kid": "k1", "alg": "RS256", "k": "AAAA"},
     "of another kind": jwk(key_pair("ES256"), "ES256", kid="k1", alg="RS256"),
     "too short": jwk(key_pair("short"), "RS256", kid="k1"),

@@ -109,6 +109,7 @@ SIGNED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "an end that is a list": ({"exp": [NOW + 600]}, {}),
     "from the future": ({"nbf": NOW + LEEWAY_SECONDS + 1}, {}),
     "a beginning that is a text": ({"nbf": "0"}, {}),
+    "a beginning that is a boolean": ({"nbf": True}, {}),
     "made in the future": ({"iat": NOW + LEEWAY_SECONDS + 1}, {}),
     "of another issuer": ({"iss": "https://other.example/"}, {}),
     "of an issuer without the slash": ({"iss": NAME.rstrip("/")}, {}),
@@ -129,7 +130,6 @@ SIGNED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "no key": ({}, {"kid": None}),
     "an empty key": ({}, {"kid": ""}),
     "a key that is a number": ({}, {"kid": 1}),
-    "a key with a long name": ({}, {"kid": "k" * 257}),
     "something critical": ({}, {"crit": ["exp"]}),
     "a payload elsewhere": ({}, {"b64": True}),
 }

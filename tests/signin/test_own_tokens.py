@@ -140,6 +140,8 @@ async def test_a_token_is_in_no_log_no_repr_and_no_error_l4_l7(
         if found is not None:
             shown += [repr(found), str(found), found.model_dump_json(), repr(found.model_dump())]
             shown += [repr(found.principal), found.token]
+            assert "principal" not in found.model_dump()
+            assert "Principal" not in repr(found)
     issuer.status = 503
     down = verifier_with()
     with pytest.raises(KeysUnavailable) as caught:

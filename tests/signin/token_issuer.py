@@ -17,6 +17,7 @@ AUDIENCE = "https://orders.example/mcp"
 NOW = 1_800_000_000
 # Only a limit for a test that hangs; no assertion depends on it.
 PATIENCE = 30
+TRICKLE_SECONDS = 0.01
 
 
 @cache
@@ -79,7 +80,7 @@ class Issuer:
     """The issuer, whose JWKS document is served while this is open.
 
     `fetches` are the paths that were asked for; `status`, `headers` and `body` change the answer,
-    and no answer is given before `gate` is set.
+    and no answer is given before `gate` is set. One that trickles never ends.
     """
 
     def __init__(self) -> None:
@@ -91,6 +92,8 @@ class Issuer:
         self.gate = threading.Event()
         self.gate.set()
         self.asked = threading.Event()
+        self.trickles = False
+        self.closed = threading.Event()
 
     def token(
         self,
@@ -129,6 +132,9 @@ class Issuer:
                         self.send_header(name, value)
                     self.send_header("Content-Length", str(len(body)))
                     self.end_headers()
+                    # Until who asked has gone, or the test is over.
+                    while issuer.trickles and not issuer.closed.wait(TRICKLE_SECONDS):
+                        self.wfile.write(b" ")
                     self.wfile.write(body)
                 except OSError:
                     pass  # Who asked has gone.
@@ -143,6 +149,7 @@ class Issuer:
 
     def __exit__(self, *_: object) -> None:
         self.gate.set()
+        self.closed.set()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
