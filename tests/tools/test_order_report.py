@@ -1,12 +1,14 @@
 """order_report: a period's orders counted and summed, compared with what the shop itself holds."""
 
+import asyncio
 from collections import Counter
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from order_skills.sandbox import Fault, Sandbox
 from order_skills.sandbox.shop import Order
-from support import Doors, edited
+from support import Doors, edited, open_door
 
 DAY = timedelta(days=1)
 
@@ -157,6 +159,36 @@ async def test_refunds_that_wait_and_refunds_in_doubt_need_attention(door: Doors
         assert found[waiting["refund_id"]]["reason"] == "a refund is awaiting_approval"
         assert found[lost["refund_id"]]["reason"] == "a refund is unknown"
         assert made["refund_id"] not in found
+
+
+async def test_a_request_whose_time_is_over_waits_for_nobody(home: Path, box: Sandbox) -> None:
+    asked = {"order_id": "ord_1001", "full": True, "reason": "a"}
+    # It waits for 4 ms.
+    async with open_door(home, box=box, ORDER_SKILLS_APPROVAL_HOURS="0.000001") as opened:
+        over = await opened.answer("refund_order", **asked)
+        assert over["outcome"] == "awaiting_approval"
+        await asyncio.sleep(0.02)
+        report = await opened.answer("order_report")
+        assert "refund_id" not in str(report["needs_attention"])
+
+
+async def test_what_is_more_than_it_lists_is_counted(home: Path) -> None:
+    box = shop(*[one_day(2, status="pending", payment="failed")] * 33, *[one_day(1)] * 32)
+    async with open_door(home, box=box, ORDER_SKILLS_APPROVAL="never") as opened:
+        box.faults.add(Fault("reset_after", method="POST"))
+        lost = await opened.answer("refund_order", order_id="ord_34", full=True, reason="a")
+    async with open_door(home, box=box) as opened:
+        for number in range(35, 66):
+            asked = {"order_id": f"ord_{number}", "full": True, "reason": "a"}
+            assert (await opened.answer("refund_order", **asked))["outcome"] == "awaiting_approval"
+        report = await opened.answer("order_report")
+    told = report["needs_attention"]
+    # What is in doubt comes first, though it is the oldest.
+    assert told[0]["refund_id"] == lost["refund_id"]
+    assert sum("refund_id" in row for row in told) == 30
+    assert len(told) == 60
+    assert "2 older refunds that wait or are in doubt are not listed" in report["note"]
+    assert "3 more orders need attention and are not listed" in report["note"]
 
 
 async def test_a_day_before_a_given_end_is_meant_where_only_the_end_is_given(door: Doors) -> None:

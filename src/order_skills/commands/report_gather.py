@@ -10,12 +10,11 @@ import anyio
 
 from order_skills.errors import AgentError, Code, Refusal, StoreError
 from order_skills.logs import describe
-from order_skills.refunds.intents import Intent
 from order_skills.reports.composing import Gathered, Period, check
 from order_skills.reports.facts import Report, StoreCheck, Unread
 from order_skills.settings import Settings
 from order_skills.stores.base import Store
-from order_skills.tools import daily, finding
+from order_skills.tools import daily
 from order_skills.workspace import Workspace, open_workspace
 
 logger = logging.getLogger(__name__)
@@ -54,32 +53,19 @@ async def _store(workspace: Workspace, store: Store, period: Period) -> StoreChe
 
 
 async def _read(workspace: Workspace, store: Store, period: Period) -> Gathered:
-    criteria = finding.Criteria(after=period.after, before=period.before, in_full=True)
-    found = await finding.search(
-        store, criteria, limit=daily.REPORT_ORDERS, cursor=None, progress=daily.untold
-    )
-    notes = [] if found.note is None else [found.note]
-    older, unread = await daily.still_open(store, period.after) if period.to_now else ([], None)
-    refunds, problem = await _refunds(workspace, store)
+    wanted = daily.Period(period.after, period.before, period.to_now)
+    read = await daily.read(workspace.desk, store, wanted, daily.untold)
+    known = None if isinstance(read.refunds, Refusal) else read.refunds
+    problem = _for_the_owner(read.refunds) if isinstance(read.refunds, Refusal) else None
     return Gathered(
-        orders=found.orders,
-        older=older,
-        refunds=refunds,
+        orders=read.found.orders,
+        older=read.older,
+        refunds=known,
         refunds_problem=problem,
-        searched=found.searched,
-        complete=found.complete,
-        notes=[*notes, *([] if unread is None else [unread])],
+        searched=read.found.searched,
+        complete=read.found.complete,
+        notes=[note for note in (read.found.note, read.older_note) if note is not None],
     )
-
-
-async def _refunds(
-    workspace: Workspace, store: Store
-) -> tuple[Sequence[Intent] | None, str | None]:
-    """What waits or is in doubt, or why that cannot be told."""
-    try:
-        return await workspace.desk.waiting(store), None
-    except Refusal as error:
-        return None, _for_the_owner(error)
 
 
 def _for_the_owner(error: AgentError) -> str:

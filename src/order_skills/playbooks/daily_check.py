@@ -14,7 +14,6 @@ UNPAID = timedelta(days=1)
 # The order words of orders that may still wait for something.
 OPEN = ("pending", "confirmed", "processing")
 TOP = 5
-MAX_ATTENTION = 30
 
 # Payment words of orders whose money came in, whole or not.
 _PAID = frozenset({"paid", "partially_refunded", "refunded"})
@@ -97,7 +96,7 @@ def _attention(
         reason = why(order, now - datetime.fromisoformat(order.created_at))
         if reason is not None:
             found.append(Attention(order_id=order.order_id, reason=reason))
-    return found[:MAX_ATTENTION]
+    return found
 
 
 def _reason(order: Order, age: timedelta) -> str | None:

@@ -42,8 +42,6 @@ ANSWER_SECONDS = 48.0
 # How long a shutdown waits for sends in flight.
 DRAIN_SECONDS = 35.0
 
-_WAITING = (State.PREPARED, State.UNKNOWN, State.NEEDS_HUMAN)
-
 
 class Desk:
     """All refunds of one process go through one desk.
@@ -95,14 +93,14 @@ class Desk:
         return await self.ledger.run(lambda books: books.of_order(store.account, order_id))
 
     async def waiting(self, store: Store) -> tuple[Intent, ...]:
-        """The newest refunds of the store that wait for a person, or are in doubt.
+        """The refunds of the store that are in doubt, then those that wait for a person.
 
         Raises:
             Refusal: LEDGER_UNAVAILABLE.
         """
         if not (self.ledger.is_open or self._ledger_exists()):
             return ()
-        return await self.ledger.run(lambda books: books.list((store.account,), _WAITING, 30))
+        return await self.ledger.run(lambda books: turns.unsettled(books, store.account))
 
     async def refund(self, store: Store, request: Request) -> Handled:
         """Find or make the refund. One that needs nobody is sent; else it waits for a person.

@@ -1,6 +1,6 @@
 """What the desk asks of the ledger in one turn: a few calls that belong together."""
 
-from order_skills.refunds.intents import STARTS_ANEW, Intent
+from order_skills.refunds.intents import STARTS_ANEW, Intent, State
 from order_skills.refunds.ledger import Ledger
 
 
@@ -27,3 +27,14 @@ def to_send(books: Ledger, owner: str, accounts: frozenset[str]) -> tuple[Intent
     books.heartbeat(owner)
     books.expire()
     return books.approved(accounts)
+
+
+def unsettled(books: Ledger, account: str) -> tuple[Intent, ...]:
+    """What is in doubt, then what waits for a person, each newest first.
+
+    A request whose time is over waits for nobody, though the ledger may not say so yet.
+    """
+    now = books.now()
+    doubtful = books.list((account,), (State.UNKNOWN, State.NEEDS_HUMAN))
+    waiting = books.list((account,), (State.PREPARED,))
+    return (*doubtful, *(intent for intent in waiting if intent.expires_at > now))

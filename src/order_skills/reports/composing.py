@@ -12,8 +12,6 @@ from order_skills.reports.facts import Day, Money, Noted, Refund, Refunds, Stand
 
 # Days without an order are shown up to so long a period.
 MOST_DAYS = 62
-# As many refunds that wait or are in doubt as the desk tells of at once.
-MOST_REFUNDS = 30
 
 _TRACKING = "shipped without tracking"
 _IN_WORK = frozenset({"confirmed", "processing"})
@@ -64,8 +62,6 @@ def check(name: str, title: str, read: Gathered, period: Period) -> StoreCheck:
     notes = list(read.notes)
     if any(total.refunded_minor is None for total in totals):
         notes.append("The store does not say of every order what was refunded")
-    if read.refunds is not None and len(read.refunds) >= MOST_REFUNDS:
-        notes.append(f"Only the newest {MOST_REFUNDS} unsettled refunds are listed")
     noted = [(order, found) for order in read.orders if (found := _noted(order, now))]
     late = [found for order in read.older if (found := _late(order, now))]
     waiting = [found for order, found in noted if _late(order, now) == found]
@@ -84,7 +80,7 @@ def check(name: str, title: str, read: Gathered, period: Period) -> StoreCheck:
         waiting=tuple(sorted((*waiting, *late), key=lambda noted: noted.placed)),
         without_tracking=tuple(tracking),
         other=tuple(other),
-        refunds=_refunds(read, now),
+        refunds=_refunds(read),
         money=tuple(_money(total, read, period) for total in totals),
         best_sellers=tuple(daily_check.best_sellers(read.orders)),
         searched=read.searched,
@@ -94,7 +90,7 @@ def check(name: str, title: str, read: Gathered, period: Period) -> StoreCheck:
 
 
 def _noted(order: Order, now: datetime) -> Noted | None:
-    # One at a time: the rule for many keeps the first few alone.
+    # One at a time, so that the reason stands beside its order.
     return next((_of(order, a.reason) for a in daily_check.needs_attention([order], now)), None)
 
 
@@ -110,16 +106,10 @@ def _placed(order: Order) -> datetime:
     return datetime.fromisoformat(order.created_at).astimezone(UTC)
 
 
-def _refunds(read: Gathered, now: datetime) -> Refunds:
+def _refunds(read: Gathered) -> Refunds:
     if read.refunds is None:
         return Refunds(problem=read.refunds_problem)
-    # A request whose time is over waits for nobody, though the ledger may not have said so yet.
-    live = [
-        intent
-        for intent in read.refunds
-        if intent.state is not State.PREPARED or intent.expires_at > now.timestamp()
-    ]
-    return Refunds(tuple(map(_refund, live)))
+    return Refunds(tuple(map(_refund, read.refunds)))
 
 
 def _refund(intent: Intent) -> Refund:

@@ -117,9 +117,12 @@ def _refunds(store: StoreCheck, room: int, safe: Safe) -> Iterator[str]:
             moment(refund.asked),
             refund.standing,
         )
-        for refund in refunds.listed
+        for refund in refunds.listed[:MOST_ROWS]
     ]
     yield from table(_REFUNDS, rows, room)
+    if len(refunds.listed) > MOST_ROWS:
+        more = f"and {len(refunds.listed) - MOST_ROWS} more; order-skills refunds list shows all"
+        yield from wrapped(more, room, GAP)
     yield from wrapped("To look at one: order-skills refunds show REFUND", room, GAP)
 
 

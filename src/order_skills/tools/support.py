@@ -12,10 +12,13 @@ from order_skills.http import is_path_id
 from order_skills.orders import Item, Order, Product
 from order_skills.playbooks import daily_check, wrong_size
 from order_skills.refunds.intents import Intent, Request
-from order_skills.tools import arguments, daily, finding
+from order_skills.tools import arguments, daily
 from order_skills.tools.arguments import Arguments, Instant, ItemId, OrderId
 from order_skills.tools.declare import Effect, ToolCall, ToolSpec
 from order_skills.tools.items import items_of
+
+# The most refunds, and the most orders, that one report names.
+MAX_ATTENTION = 30
 
 
 class WrongSizeArguments(Arguments):
@@ -112,56 +115,61 @@ async def order_report(call: ToolCall, given: OrderReportArguments) -> OrderRepo
         raise arguments.refused(
             "created_after", "must be before created_before", type(given), "order_report"
         )
-    criteria = finding.Criteria(after=after, before=before, in_full=True)
-    found = await finding.search(
-        call.store, criteria, limit=daily.REPORT_ORDERS, cursor=None, progress=call.progress
-    )
-    older, older_note = (
-        await daily.still_open(call.store, after) if given.created_before is None else ([], None)
-    )
-    totals = daily_check.totals(found.orders)
+    period = daily.Period(after, before, to_now=given.created_before is None)
+    read = await daily.read(call.workspace.desk, call.store, period, call.progress)
+    orders, refunds = read.found.orders, _refunds(read.refunds)
+    noted = [*daily_check.needs_attention(orders, now), *daily_check.waiting(read.older, now)]
+    totals = daily_check.totals(orders)
     return OrderReportAnswer(
         created_after=_iso(after),
         created_before=_iso(before),
-        orders=len(found.orders),
-        by_status=daily_check.by_status(found.orders),
-        by_payment_status=daily_check.by_payment(found.orders),
+        orders=len(orders),
+        by_status=daily_check.by_status(orders),
+        by_payment_status=daily_check.by_payment(orders),
         totals=totals,
-        best_sellers=daily_check.best_sellers(found.orders),
-        needs_attention=[
-            *await _refunds(call),
-            *daily_check.needs_attention(found.orders, now),
-            *daily_check.waiting(older, now),
-        ],
-        searched=found.searched,
-        complete=found.complete,
-        note=_note(found, totals, older_note),
+        best_sellers=daily_check.best_sellers(orders),
+        needs_attention=[*refunds[:MAX_ATTENTION], *noted[:MAX_ATTENTION]],
+        searched=read.found.searched,
+        complete=read.found.complete,
+        note=_note(read, totals, len(refunds) - MAX_ATTENTION, len(noted) - MAX_ATTENTION),
     )
 
 
-def _note(found: finding.Found, totals: Sequence[Totals], older: str | None) -> str | None:
-    note = found.note
+def _note(
+    read: daily.Read, totals: Sequence[Totals], more_refunds: int, more_orders: int
+) -> str | None:
+    found, parts = read.found, []
     if found.next_cursor is not None:
-        note = f"Only {len(found.orders)} orders were read; ask for a shorter period"
-    unsaid = None
+        parts.append(f"Only {len(found.orders)} orders were read; ask for a shorter period")
+    elif found.note is not None:
+        parts.append(found.note)
     if any(total.refunded_minor is None for total in totals):
-        unsaid = "The store does not say of every order what was refunded, so it is left out"
-    return ". ".join(part for part in (note, unsaid, older) if part) or None
+        parts.append("The store does not say of every order what was refunded, so it is left out")
+    if read.older_note is not None:
+        parts.append(read.older_note)
+    if more_refunds > 0:
+        parts.append(
+            f"{more_refunds} older refunds that wait or are in doubt are not listed; "
+            "`order-skills refunds list` shows a person all"
+        )
+    if more_orders > 0:
+        parts.append(
+            f"{more_orders} more orders need attention and are not listed; ask for a shorter period"
+        )
+    return ". ".join(parts) or None
 
 
-async def _refunds(call: ToolCall) -> list[Attention]:
+def _refunds(found: Sequence[Intent] | Refusal) -> list[Attention]:
     """Refunds that wait for a person; a ledger that cannot be used waits for one, too."""
-    try:
-        waiting = await call.workspace.desk.waiting(call.store)
-    except Refusal as error:
-        return [Attention(order_id="-", reason=f"refunds are stopped ({error.code})")]
+    if isinstance(found, Refusal):
+        return [Attention(order_id="-", reason=f"refunds are stopped ({found.code})")]
     return [
         Attention(
             order_id=intent.request.order_id,
             reason=f"a {_deed(intent)} is {intent.outcome}",
             refund_id=intent.refund_id,
         )
-        for intent in waiting
+        for intent in found
     ]
 
 
