@@ -219,6 +219,84 @@ def test_a_database_that_cannot_be_reached_fails_without_showing_its_password(ru
     assert "CANARY" not in done.stdout + done.stderr
 
 
+# --- webhook secrets ---------------------------------------------------------------------------
+
+NAME = "webhook-secrets-clawver.json"
+ENTRY = '{{"secrets": [{{"secret": "{}", "made_at": "2026-11-21T10:00:00+00:00"}}]}}'
+GOOD = ENTRY.format("whsec_CANARY_of_thirty_characters")
+
+
+def secrets_line(run: Run, home: Path, held: str | None, mode: int = 0o600) -> tuple[str, str]:
+    """What is said of a file of webhook secrets that holds this; None: a folder is there."""
+    home.mkdir(mode=0o700)
+    path = home / NAME
+    if held is None:
+        path.mkdir()
+    else:
+        path.write_text(held, encoding="utf-8")
+        path.chmod(mode)
+    done = run("doctor", CLAW_API_KEY="claw_sk_1", ORDER_SKILLS_CLAWVER_URL="http://127.0.0.1:1")
+    assert "CANARY" not in done.stdout + done.stderr
+    return lines(done.stdout)["webhooks of clawver"]
+
+
+@pytest.mark.parametrize(
+    ("held", "says"),
+    [
+        ("", "is empty"),
+        ("{", "does not hold what this program wrote there"),
+        ('{"CANARY": "1234567890123456"}', "does not hold what this program wrote there"),
+        (ENTRY.format("CANARY"), "must hold secrets of at least 16 characters"),
+        (" " * 70_000, "is larger than 65536 bytes"),
+        (None, "is not a regular file"),
+    ],
+)
+def test_webhook_secrets_that_cannot_be_used_fail_with_the_mend(
+    run: Run, home: Path, held: str | None, says: str
+) -> None:
+    assert secrets_line(run, home, held) == (
+        "fail",
+        f"{home / NAME} {says}; put a backup there, or remove it and make new secrets: "
+        "order-skills webhooks secret",
+    )
+
+
+@posix
+def test_webhook_secrets_that_others_can_read_fail_with_the_mend(run: Run, home: Path) -> None:
+    said = f"{home / NAME} is open to other users; run: chmod 600 '{home / NAME}'"
+    assert secrets_line(run, home, GOOD, 0o644) == ("fail", said)
+
+
+@posix
+@pytest.mark.skipif(sys.platform != "win32" and os.geteuid() == 0, reason="root may read all")
+def test_webhook_secrets_that_cannot_be_read_fail(run: Run, home: Path) -> None:
+    word, said = secrets_line(run, home, GOOD, 0o000)
+    assert word == "fail"
+    assert "cannot be read" in said
+
+
+def test_a_change_of_the_webhook_secrets_that_was_broken_off_fails(run: Run, home: Path) -> None:
+    home.mkdir(mode=0o700)
+    left = home / f"{NAME}.new"
+    left.write_text("{")
+    os.utime(left, (0, 0))
+    nobody = {"CLAW_API_KEY": "claw_sk_1", "ORDER_SKILLS_CLAWVER_URL": "http://127.0.0.1:1"}
+    word, said = lines(run("doctor", **nobody).stdout)["webhooks of clawver"]
+    assert word == "fail"
+    assert said.startswith(str(left))
+    assert said.endswith("remove it")
+
+
+def test_webhook_secrets_are_counted(run: Run, home: Path) -> None:
+    assert secrets_line(run, home, GOOD) == ("ok", "1 secret can sign its events")
+
+
+def test_no_webhook_secret_is_said_where_one_was_or_is_meant_to_be(run: Run, home: Path) -> None:
+    word, said = secrets_line(run, home, '{"secrets": []}')
+    assert word == "note"
+    assert said.startswith("no secret signs its events yet, so none is taken")
+
+
 # --- several platforms, and the ledger ---------------------------------------------------------
 
 KEY_NAMES = {

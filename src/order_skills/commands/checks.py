@@ -4,10 +4,12 @@ import asyncio
 import os
 import stat
 from pathlib import Path
+from typing import Literal
 
 from order_skills.errors import Code, StoreError
 from order_skills.settings_file import not_private
 from order_skills.settings_stores import StoreSettings
+from order_skills.webhooks.secret_file import SecretFile
 from order_skills.workspace import open_store
 
 # What an owner does about each answer; an agent is told otherwise.
@@ -71,3 +73,16 @@ def making_problem(path: Path) -> str | None:
     if not os.access(above, os.W_OK | os.X_OK):
         return f"{above} cannot be written to; allow it, or choose another place"
     return None
+
+
+def webhooks(home: Path, store: StoreSettings) -> tuple[Literal["ok", "fail", "note"], str] | None:
+    """How it stands with the secrets that sign a store's events; None: it has nothing of them."""
+    file = SecretFile(home, store.name)
+    if problem := file.problem():
+        return "fail", problem
+    count = len(store.webhook_secrets) + len(file.read())
+    if count:
+        return "ok", f"{count} secret{'s' if count > 1 else ''} can sign its events"
+    if not store.webhook_hosts and not file.is_there():
+        return None
+    return "note", "no secret signs its events yet, so none is taken; see order-skills webhooks"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from order_skills import settings
-from order_skills.commands.checks import folder_problem, making_problem, try_store
+from order_skills.commands.checks import folder_problem, making_problem, try_store, webhooks
 from order_skills.errors import ConfigurationError
 from order_skills.settings_file import not_private
 from order_skills.settings_platforms import PLATFORMS, key_kind
@@ -53,6 +53,8 @@ def _lines(environ: Mapping[str, str], config: Path | None) -> Iterator[Line]:
         yield "ok", f"key of {store.name}", f"{kind}, from {store.key_setting}"
         problem = try_store(store, trust_env=found.trust_env)
         yield _judged(f"store {store.name}", problem, _answers(store))
+        if told := webhooks(found.home, store):
+            yield told[0], f"webhooks of {store.name}", told[1]
     yield from _twice(found.stores)
     yield from _ledger(found)
     yield from _notes(found)

@@ -27,6 +27,8 @@ MAX_FILE_BYTES = 65_536
 MAX_KEPT = 32
 # Nobody holds the file for longer than a write takes.
 PATIENCE_SECONDS = 2.0
+# What an owner does who has no such secrets any more.
+_LOST = "put a backup there, or remove it and make new secrets: order-skills webhooks secret"
 
 Stamp = tuple[int, ...]
 
@@ -85,15 +87,34 @@ class SecretFile:
     def read(self) -> tuple[Kept, ...]:
         """The secrets, oldest first."""
         try:
-            found = read_small_file(self._path, MAX_FILE_BYTES)
-            if found is None:
-                return ()
             # Its name alone: an agent may read this.
-            if problem := not_private(found[1], Path(self._path.name)):
-                raise BadValue(problem)
-            return _parsed(found[0])
+            return self._held(Path(self._path.name))
         except BadValue as bad:
             raise self._refusal(str(bad)) from None
+
+    def problem(self) -> str | None:
+        """Why it cannot be used or trusted, with the mend, for its owner; None: it can."""
+        aside = self._aside()
+        try:
+            self._held(self._path)
+            age = time.time() - aside.stat().st_mtime
+        except FileNotFoundError:
+            return None
+        except BadValue as bad:
+            return f"{self._path} {bad}{_mend(str(bad), self._path)}"
+        except OSError as error:
+            return f"{aside} cannot be used ({error.strerror}); remove it"
+        if age <= self._patience:
+            return None
+        return f"{aside} is left of a change that was broken off, and bars every other; remove it"
+
+    def _held(self, shown: Path) -> tuple[Kept, ...]:
+        found = read_small_file(self._path, MAX_FILE_BYTES)
+        if found is None:
+            return ()
+        if problem := not_private(found[1], shown):
+            raise BadValue(problem)
+        return _parsed(found[0])
 
     def add(self, secret: Secret, url: str | None = None) -> None:
         """Keep one more, durably."""
@@ -130,7 +151,7 @@ class SecretFile:
         return len(gone)
 
     def _change(self, change: Callable[[tuple[Kept, ...]], tuple[Kept, ...]]) -> None:
-        aside = self._path.with_name(f"{self._path.name}.new")
+        aside = self._aside()
         try:
             self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = self._alone(aside)
@@ -146,6 +167,9 @@ class SecretFile:
             _sync(self._home)
         except OSError as error:
             raise self._refusal(f"cannot be written ({error.strerror})") from None
+
+    def _aside(self) -> Path:
+        return self._path.with_name(f"{self._path.name}.new")
 
     def _alone(self, aside: Path) -> int:
         deadline = time.monotonic() + self._patience
@@ -192,7 +216,15 @@ class Secrets:
         return (*self._kept, *self._configured)
 
 
+def _mend(problem: str, path: Path) -> str:
+    if problem.startswith("cannot be read"):
+        return f"; run: chmod 600 '{path}'"
+    return "" if "; " in problem else f"; {_LOST}"
+
+
 def _parsed(held: str) -> tuple[Kept, ...]:
+    if not held.strip():
+        raise BadValue("is empty")
     try:
         table = strict_json.parse(held.encode())
         rows = table["secrets"] if isinstance(table, dict) else None
