@@ -31,6 +31,7 @@ ONE_ROOM = {
         "seen",
         "protocol_errors",
     ),
+    "http_listener": ("http_listener", "http_connection"),
     "http": ("http", "http_call", "http_errors", "pace", "strict_json"),
     "settings": (
         "settings",

@@ -1,7 +1,8 @@
-"""The HTTP server: its socket, how long it waits for clients, and how it ends."""
+"""The HTTP server: its socket, and how it ends."""
 
 import asyncio
 import contextlib
+import logging
 import signal
 import socket
 import sys
@@ -12,6 +13,8 @@ from types import FrameType
 import uvicorn
 from sse_starlette.sse import AppStatus
 from starlette.types import ASGIApp
+
+from order_skills.http_connection import GuardedConfig, Limits, Seldom, usual
 
 # How long a shutdown waits for answers under way, which is as long as a call may take; sends in
 # flight are waited for after that.
@@ -40,30 +43,41 @@ class _Server(uvicorn.Server):
         self._ending()
 
 
-async def serve(application: ASGIApp, listener: socket.socket, ending: Callable[[], None]) -> None:
+async def serve(
+    application: ASGIApp,
+    listener: socket.socket,
+    ending: Callable[[], None],
+    *,
+    limits: Limits | None = None,
+) -> None:
     """Serve until a signal; answers under way end first.
 
     Args:
         ending: called in the event loop when the signal has come.
+        limits: what a client may take, unless it is what suits this machine.
     """
     # Else an answer under way would be cut in the middle: the protocol's answers are streams, too.
     AppStatus.enable_automatic_graceful_drain = False
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
-    server = _Server(
-        uvicorn.Config(
-            application,
-            ws="none",
-            proxy_headers=False,
-            server_header=False,
-            access_log=False,
-            log_config=None,
-            timeout_graceful_shutdown=_GRACE_SECONDS,
-        ),
-        partial(asyncio.get_running_loop().call_soon_threadsafe, ending),
+    config = GuardedConfig(
+        application,
+        limits or usual(),
+        ws="none",
+        proxy_headers=False,
+        server_header=False,
+        access_log=False,
+        log_config=None,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
     )
+    of_uvicorn, seldom = logging.getLogger("uvicorn.error"), Seldom()
+    of_uvicorn.addFilter(seldom)
     print(f"order-skills: serving at http://{shown}:{port}/mcp", file=sys.stderr, flush=True)
-    await server.serve(sockets=[listener])
+    try:
+        in_loop = partial(asyncio.get_running_loop().call_soon_threadsafe, ending)
+        await _Server(config, in_loop).serve(sockets=[listener])
+    finally:
+        of_uvicorn.removeFilter(seldom)
 
 
 def bound(host: str, port: int) -> socket.socket:
