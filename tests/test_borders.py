@@ -23,6 +23,7 @@ MAX_LINES = 300
 ONE_ROOM = {
     "guides": (
         "guides",
+        "notices",
         "prompts",
         "prompt_arguments",
         "prompt_words",
@@ -87,7 +88,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "webhooks",
         "principals",
     },
-    "guides": {"errors", "text", "stores", "tools", "workspace"},
+    "guides": {"errors", "text", "stores", "tools", "webhooks", "workspace"},
     "server": {"errors", "principals", "settings", "tools", "workspace", "guides"},
     "stdio": set(),
     # Who signs in, and with which rights.

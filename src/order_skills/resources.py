@@ -7,6 +7,7 @@ A page is read when it is asked for. An order is what get_order answers, with th
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +22,18 @@ from mcp.types import INTERNAL_ERROR, INVALID_PARAMS, CallToolResult, TextConten
 
 from order_skills.errors import Code, invalid
 from order_skills.protocol_errors import protocol_error
+from order_skills.tools.arguments import ID_PATTERN
 from order_skills.workspace import Workspace
+
+# An order: the store's account, and its id there.
+Place = tuple[str, str]
 
 ONE_STORE = "orders://{order_id}"
 SEVERAL_STORES = "orders://{store}/{order_id}"
 
 # An answer that the request itself is wrong; any other is the store's or ours.
 _ASKED_WRONG = (Code.INVALID_ARGUMENT, Code.ORDER_NOT_FOUND)
+_ID = re.compile(ID_PATTERN)
 # Every check of an id is get_order's: the SDK's would answer in other words.
 _NO_OTHER_CHECKS = ResourceSecurity(
     reject_path_traversal=False, reject_absolute_paths=False, reject_null_bytes=False
@@ -107,6 +113,18 @@ def refuse_unknown(workspace: Workspace, method: str, params: Mapping[str, Any])
 def template(workspace: Workspace) -> str:
     """The address of an order."""
     return SEVERAL_STORES if len(workspace.stores) > 1 else ONE_STORE
+
+
+def place(workspace: Workspace, uri: str) -> Place | None:
+    """Which order an address is of; None: it is no order's that could be here."""
+    found = UriTemplate.parse(template(workspace)).match(uri)
+    if found is None:
+        return None
+    only = next(iter(workspace.stores))
+    store, order_id = str(found.get("store", only)), str(found["order_id"])
+    if store not in workspace.stores or not _ID.fullmatch(order_id):
+        return None
+    return workspace.stores[store].account, order_id
 
 
 # --- pages ------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from order_skills.errors import Code, Refusal
 from order_skills.settings import Secret
 from order_skills.tools import catalogue
 from order_skills.tools.declare import DeclaredTool, Effect, ToolSpec, error_result
+from order_skills.tools.events import RECENT_EVENTS
 from order_skills.tools.menu import Menu
 from order_skills.workspace import Workspace
 
@@ -85,11 +86,15 @@ class OrderServer(MCPServer[None]):
             tools=[DeclaredTool.declare(spec, workspace, menu) for spec in specs],
             log_level="WARNING",
             middleware=[self._start_after_first_answer, _refuse_cursors],
-            # Nothing that it lists changes while it runs, so nobody is promised to hear of it.
+            # Nothing that it lists changes while it runs; of orders, notices tell.
             subscriptions=False,
             request_state_security=_sealing(workspace.settings.http.state_keys),
         )
         guides.register(self, workspace)
+        if any(spec.name == RECENT_EVENTS.name for spec in specs):
+            from order_skills import notices
+
+            notices.register(self, workspace)
         self.workspace = workspace
         self._menu = menu
         self._listed: Mapping[str, ToolSpec[Any]] = {spec.name: spec for spec in specs}

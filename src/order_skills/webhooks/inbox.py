@@ -25,6 +25,15 @@ class Received:
     received_at: str
 
 
+@dataclass(frozen=True)
+class Numbered:
+    """Which order an event is about, in the order in which events were written down."""
+
+    number: int
+    account: str
+    order_id: str | None
+
+
 class Inbox:
     """The events of one database."""
 
@@ -66,3 +75,18 @@ class Inbox:
             )
             for store, key, kind, order, occurred, received in rows
         )
+
+    def newest(self) -> int:
+        """The number of the newest event; 0: there is none."""
+        with self._database.read() as tx:
+            return int(str(tx.rows("SELECT COALESCE(MAX(number), 0) FROM webhook_event")[0][0]))
+
+    def after(self, number: int, limit: int) -> tuple[Numbered, ...]:
+        """The events with higher numbers, of every account, lowest first."""
+        with self._database.read() as tx:
+            rows = tx.rows(
+                "SELECT number, account, order_id FROM webhook_event WHERE number > ?"
+                " ORDER BY number LIMIT ?",
+                (number, limit),
+            )
+        return tuple(Numbered(int(number), account, order) for number, account, order in rows)

@@ -11,6 +11,7 @@ from order_skills.refunds.desk import Desk
 from order_skills.refunds.intents import State
 from order_skills.settings import Settings
 from order_skills.stores.base import Store
+from order_skills.webhooks.arrivals import Arrivals
 from order_skills.webhooks.events import Event
 from order_skills.webhooks.inbox import Inbox, Received
 from order_skills.webhooks.receiver import Sender
@@ -33,6 +34,7 @@ class Mailroom:
         self._stores = stores
         self._settles = settles
         self._readings: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self.arrivals = Arrivals(desk.ledger)
 
     async def keep(self, store_name: str, event: Event) -> bool:
         """Keep an event, durably; whether it is new. A repetition does nothing.
@@ -44,6 +46,8 @@ class Mailroom:
         new = await self._desk.ledger.run(
             lambda books: Inbox(books.database).receive(store.account, store_name, event)
         )
+        if new:
+            self.arrivals.look()
         if new and self._settles and event.may_settle and event.order_id is not None:
             self._read_back(store, event.order_id)
         return new
@@ -59,7 +63,8 @@ class Mailroom:
         )
 
     async def aclose(self) -> None:
-        """Let the readings under way end."""
+        """Let the readings under way end, and tell nobody of events any more."""
+        await self.arrivals.aclose()
         await asyncio.gather(*self._readings.values(), return_exceptions=True)
 
     def _read_back(self, store: Store, order_id: str) -> None:
