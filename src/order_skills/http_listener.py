@@ -1,13 +1,11 @@
 """The HTTP server: its socket, and how it ends."""
 
-import asyncio
 import contextlib
 import logging
 import signal
 import socket
 import sys
 from collections.abc import Callable, Generator
-from functools import partial
 from types import FrameType
 
 import uvicorn
@@ -24,7 +22,7 @@ _GRACE_SECONDS = 50
 class _Server(uvicorn.Server):
     """uvicorn's server, which ends well on a signal instead of dying of it."""
 
-    def __init__(self, config: uvicorn.Config, ending: Callable[[], object]) -> None:
+    def __init__(self, config: uvicorn.Config, ending: Callable[[], None]) -> None:
         super().__init__(config)
         self._ending = ending
 
@@ -38,22 +36,25 @@ class _Server(uvicorn.Server):
             for number, handler in before.items():
                 signal.signal(number, handler)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._ending()
+        await super().shutdown(sockets)
+
     def _asked_to_end(self, number: int, frame: FrameType | None) -> None:
         self.handle_exit(number, frame)
-        self._ending()
 
 
 async def serve(
     application: ASGIApp,
     listener: socket.socket,
-    ending: Callable[[], None],
     *,
+    ending: Callable[[], None],
     limits: Limits | None = None,
 ) -> None:
     """Serve until a signal; answers under way end first.
 
     Args:
-        ending: called in the event loop when the signal has come.
+        ending: ends the answers that would go on for ever; called once, before any is waited for.
         limits: what a client may take, unless it is what suits this machine.
     """
     # Else an answer under way would be cut in the middle: the protocol's answers are streams, too.
@@ -74,8 +75,7 @@ async def serve(
     of_uvicorn.addFilter(seldom)
     print(f"order-skills: serving at http://{shown}:{port}/mcp", file=sys.stderr, flush=True)
     try:
-        in_loop = partial(asyncio.get_running_loop().call_soon_threadsafe, ending)
-        await _Server(config, in_loop).serve(sockets=[listener])
+        await _Server(config, ending).serve(sockets=[listener])
     finally:
         of_uvicorn.removeFilter(seldom)
 

@@ -17,6 +17,7 @@ from mcp.server import MCPServer
 from mcp.server.connection import Connection
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ResourceUpdated
+from mcp.shared.exceptions import MCPError
 from mcp.types import (
     EmptyResult,
     SubscribeRequestParams,
@@ -86,8 +87,7 @@ class Notices:
                 )
             )
         if (at := place(self._workspace, params.uri)) is None:
-            step = f"subscribe to an order: {template(self._workspace)}"
-            raise protocol_error(invalid("uri", "is not one that changes are told of", step))
+            raise self._nothing_to_tell("uri")
         if params.uri in self._sessions.get(connection, ()):
             return EmptyResult()
         self._refuse_too_many(1)
@@ -115,15 +115,16 @@ class Notices:
         """A stream of notices. Its first says which of the wanted addresses are orders' here.
 
         Raises:
-            MCPError: there are too many, or the ledger cannot be read.
+            MCPError: none of them is, there are too many, or the ledger cannot be read.
         """
         asked = dict.fromkeys(params.notifications.resource_subscriptions or ())
         orders = {uri: at for uri in asked if (at := place(self._workspace, uri)) is not None}
+        if not orders:
+            raise self._nothing_to_tell("notifications")
         self._refuse_too_many(len(orders))
-        wanted = SubscriptionFilter(resource_subscriptions=list(orders) or None)
+        wanted = SubscriptionFilter(resource_subscriptions=list(orders))
         with self._stream(orders):
-            if orders:
-                await self._watch()
+            await self._watch()
             return await self._handler(ctx, params.model_copy(update={"notifications": wanted}))
 
     @contextlib.contextmanager
@@ -140,7 +141,7 @@ class Notices:
         async with self._begin:
             if self._end is None:
                 try:
-                    self._end = await self._workspace.mailroom.arrivals.watch(self._tell)
+                    self._end = await self._workspace.mailroom.arrivals.watch(self)
                 except Refusal as error:
                     raise protocol_error(error) from None
 
@@ -156,12 +157,13 @@ class Notices:
 
     def _rest(self) -> None:
         """Look for no events that nobody wants to hear of."""
-        if self._end is not None and not self._sessions and not any(self._streams.values()):
+        if self._end is not None and not self._sessions and not self._streams:
             self._end()
             self._end = None
 
-    async def _tell(self, arrived: Arrived) -> None:
-        at = (arrived.account, arrived.order_id)
+    async def arrived(self, what: Arrived) -> None:
+        """Tell whoever subscribed to the order."""
+        at = (what.account, what.order_id)
         # A stream picks its own out of all; each address is one event however many want it.
         for uri in {uri for wanted in self._streams.values() for uri in _of(wanted, at)}:
             await self._bus.publish(ResourceUpdated(uri))
@@ -170,11 +172,20 @@ class Notices:
                 for uri in _of(wanted, at):
                     tasks.start_soon(self._send, connection, uri)
 
+    def closed(self) -> None:
+        """End every stream, in order."""
+        self._end = None
+        self._handler.close()
+
     async def _send(self, connection: Connection, uri: str) -> None:
         with anyio.move_on_after(SEND_SECONDS):
             await connection.send_resource_updated(uri)
             return
         self._forget(connection)
+
+    def _nothing_to_tell(self, argument: str) -> MCPError:
+        step = f"subscribe to an order: {template(self._workspace)}"
+        return protocol_error(invalid(argument, "names nothing that changes are told of", step))
 
     def _refuse_too_many(self, more: int) -> None:
         held = sum(map(len, (*self._sessions.values(), *self._streams.values())))

@@ -81,6 +81,7 @@ class Service:
     def drain(self) -> None:
         """Say that this process is going, and end the streams that would keep it."""
         self._ending = True
+        self._workspace.mailroom.arrivals.close()
         self._gate.end_streams()
 
     @contextlib.asynccontextmanager

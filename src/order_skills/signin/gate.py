@@ -76,7 +76,7 @@ class Gate:
         self._logged_at = float("-inf")
 
     def end_streams(self) -> None:
-        """End what would last as long as its client does, so that calls alone are waited for."""
+        """End the streams that last as long as their clients, so that calls alone are waited for."""
         self._ending = True
         for life in self._streams:
             life.cancel()
@@ -155,7 +155,8 @@ class Gate:
             return
         receive = _again(body, receive)
         if method == "subscriptions/listen":
-            await self._stream(principal, scope, receive, send)
+            # Whoever has the notices ends it, in order.
+            await self._inner(principal, scope, receive, send)
             return
         with anyio.move_on_after(MAX_CALL_SECONDS) as time_limit:
             await self._inner(principal, scope, receive, send)
@@ -165,7 +166,7 @@ class Gate:
     async def _stream(
         self, principal: Principal, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        """What may last as long as its client: a stream of notices, in either era."""
+        """The older protocol's stream of notices, which lasts as long as its client."""
         if self._ending:
             await come_again(503, "ending", "this server ends", 1)(scope, receive, send)
             return

@@ -9,8 +9,9 @@ watches; an event that this very process received is looked for at once.
 import asyncio
 import contextvars
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import anyio
 
@@ -36,7 +37,16 @@ class Arrived:
     order_id: str
 
 
-Listener = Callable[[Arrived], Awaitable[None]]
+class Listener(Protocol):
+    """Who is told."""
+
+    async def arrived(self, what: Arrived) -> None:
+        """Something happened to an order."""
+        ...
+
+    def closed(self) -> None:
+        """Nothing more will be told: the process ends."""
+        ...
 
 
 class Arrivals:
@@ -88,13 +98,20 @@ class Arrivals:
         """An event was received here: look for it now."""
         self._news.set()
 
-    async def aclose(self) -> None:
+    @property
+    def watched(self) -> bool:
+        """Whether somebody is told."""
+        return bool(self._listeners)
+
+    def close(self) -> None:
         """Tell nobody any more."""
+        listeners = list(self._listeners.values())
         self._listeners.clear()
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+        for listener in listeners:
+            listener.closed()
 
     async def _run(self) -> None:
         while True:
@@ -117,7 +134,7 @@ class Arrivals:
     async def _tell(self, arrived: Arrived) -> None:
         for listener in list(self._listeners.values()):
             try:
-                await listener(arrived)
+                await listener.arrived(arrived)
             except Exception as error:
                 # One that fails keeps no notice from the others.
                 logger.error("a notice could not be sent: %s", type(error).__name__)

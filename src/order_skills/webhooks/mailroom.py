@@ -64,7 +64,7 @@ class Mailroom:
 
     async def aclose(self) -> None:
         """Let the readings under way end, and tell nobody of events any more."""
-        await self.arrivals.aclose()
+        self.arrivals.close()
         await asyncio.gather(*self._readings.values(), return_exceptions=True)
 
     def _read_back(self, store: Store, order_id: str) -> None:
