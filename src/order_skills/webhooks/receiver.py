@@ -23,9 +23,11 @@ logger = logging.getLogger(__name__)
 MAX_BYTES = 256 * 1024
 # For a whole body, however it trickles.
 MAX_SECONDS = 10.0
+# For keeping one. A store waits about as long for its answer, and sends it again after that.
+KEEP_SECONDS = 10.0
 # So many bodies are held at once; whoever comes beyond is told to come again.
 MAX_AT_ONCE = 128
-# One line of log for so many seconds of refused requests.
+# One line of log for so many seconds of the same trouble, whoever causes it and how often.
 _LOG_EVERY_SECONDS = 60.0
 _COME_AGAIN = {"retry-after": "30"}
 
@@ -58,8 +60,8 @@ class Receiver:
         self._senders = senders
         self._keep = keep
         self._room = anyio.CapacityLimiter(MAX_AT_ONCE)
-        self._refused = 0
-        self._logged_at = float("-inf")
+        self._refused = _Seldom("webhooks refused: %d so far, the last with %s")
+        self._unkept = _Seldom("webhooks that could not be kept: %d so far, the last for %s")
 
     def route(self) -> Route:
         """Where it is mounted. Every method but POST is answered with 405."""
@@ -71,9 +73,8 @@ class Receiver:
         try:
             secrets = () if sender is None else sender.secrets()
         except Refusal as error:
-            # The store sends it again; until then the owner can mend the file.
-            self._count(str(error))
-            return Response(status_code=503, headers=_COME_AGAIN)
+            # Until the store sends it again the owner can mend the file.
+            return self._come_again(str(error))
         if sender is None or not secrets:
             return self._refuse(404)
         if not _is_plain_json(request):
@@ -81,33 +82,51 @@ class Receiver:
         if _declared(request) > MAX_BYTES:
             return self._refuse(413)
         if self._room.available_tokens < 1:
-            return Response(status_code=503, headers=_COME_AGAIN)
+            return self._come_again("too many at once")
         async with self._room:
             body = await _body(request)
-        if isinstance(body, int):
-            return self._refuse(body)
-        if not _has_one_of_each(request) or not sender.verify(
-            request.headers, body, secrets, datetime.now(UTC)
-        ):
-            return self._refuse(401)
-        try:
-            new = await self._keep(sender.store, events.read(sender.platform, body))
-        except Refusal as error:
-            # The store sends it again, as it does after every answer that is no 2xx.
-            logger.error("a webhook of %s could not be kept: %s", sender.store, error.code)
-            return Response(status_code=503, headers=_COME_AGAIN)
-        return JSONResponse({"received": True, "new": new})
+            if isinstance(body, int):
+                return self._refuse(body)
+            if not _has_one_of_each(request) or not sender.verify(
+                request.headers, body, secrets, datetime.now(UTC)
+            ):
+                return self._refuse(401)
+            return await self._take(sender, body)
+
+    async def _take(self, sender: Sender, body: bytes) -> Response:
+        """Keep what is proved. What could not be kept, or not in time, the store sends again."""
+        with anyio.move_on_after(KEEP_SECONDS):
+            try:
+                new = await self._keep(sender.store, events.read(sender.platform, body))
+            except Refusal as error:
+                return self._come_again(error.code)
+            return JSONResponse({"received": True, "new": new})
+        return self._come_again("want of time")
+
+    def _come_again(self, why: str) -> Response:
+        self._unkept.count(why)
+        return Response(status_code=503, headers=_COME_AGAIN)
 
     def _refuse(self, status: int) -> Response:
-        self._count(str(status))
+        self._refused.count(str(status))
         # Nothing of why: a stranger learns no more from it.
         return Response(status_code=status, headers={"connection": "close"})
 
-    def _count(self, last: str) -> None:
-        self._refused += 1
+
+class _Seldom:
+    """One line of log a minute, with how often it was."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._count = 0
+        self._logged_at = float("-inf")
+
+    def count(self, last: str) -> None:
+        """Once more, `last` says what it was."""
+        self._count += 1
         now = time.monotonic()
         if now - self._logged_at >= _LOG_EVERY_SECONDS:
-            logger.warning("webhooks refused: %d so far, the last with %s", self._refused, last)
+            logger.warning(self._text, self._count, last)
             self._logged_at = now
 
 
