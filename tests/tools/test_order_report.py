@@ -146,6 +146,19 @@ async def test_it_names_the_orders_that_a_person_should_look_at(door: Doors) -> 
         }
 
 
+async def test_an_order_that_was_refunded_in_part_waits_like_any_other(door: Doors) -> None:
+    waiting = {"status": "processing", "items": [{"product_id": "prod_cap"}]}
+    some = [{"amount_minor": 100, "reason": "late"}]
+    whole = [{"amount_minor": 1800, "reason": "late"}]
+    box = shop(one_day(6 * 24, **waiting, refunds=some), one_day(6 * 24, **waiting, refunds=whole))
+    async with door(box=box) as opened:
+        # Its row among older orders, and the order in full.
+        for since in ({}, {"created_after": (box.now() - 10 * DAY).isoformat()}):
+            report = await opened.answer("order_report", **since)
+            assert "ord_1" in {a["order_id"] for a in report["needs_attention"]}, report
+        assert {a["order_id"] for a in report["needs_attention"]} == {"ord_1"}
+
+
 async def test_refunds_that_wait_and_refunds_in_doubt_need_attention(door: Doors) -> None:
     async with door() as opened:
         waiting = await opened.answer("refund_order", order_id="ord_1001", full=True, reason="a")

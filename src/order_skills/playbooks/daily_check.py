@@ -118,6 +118,8 @@ def _waits(order: Order, age: timedelta) -> str | None:
     payment, status = order.payment_status, order.status
     if payment == "pending" and status != "cancelled" and age > UNPAID:
         return "unpaid for more than a day"
-    if status in ("confirmed", "processing") and payment == "paid" and age > WAITING:
+    # What was given back in part does not make the rest of an order arrive.
+    owed = payment in ("paid", "partially_refunded")
+    if status in ("confirmed", "processing") and owed and age > WAITING:
         return "waiting for more than five days"
     return None
