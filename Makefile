@@ -7,7 +7,7 @@ BIN := $(VENV)/Scripts
 endif
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint types unit long inspector bench lock clean
+.PHONY: demo test lint types unit long inspector conformance bench lock clean
 
 demo: $(READY)
 	$(BIN)/order-skills demo
@@ -33,6 +33,12 @@ inspector: $(READY)
 	$(BIN)/npm --prefix tests/inspector install --silent --no-audit --no-fund --no-package-lock --ignore-scripts
 	$(BIN)/python tests/inspector/run.py
 
+# Brings Node.js and the official conformance suite in the same way.
+conformance: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/inspector/requirements.txt
+	$(BIN)/npm --prefix tests/conformance install --silent --no-audit --no-fund --no-package-lock --ignore-scripts
+	$(BIN)/python -m tests.conformance
+
 bench: $(READY)
 	$(BIN)/python -m tests.benchmarks
 
@@ -50,4 +56,4 @@ lock:
 	rm -rf .lock-venv
 
 clean:
-	rm -rf $(VENV) tests/inspector/node_modules .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) tests/inspector/node_modules tests/conformance/node_modules .mypy_cache .ruff_cache .pytest_cache
