@@ -176,7 +176,9 @@ async def _run(box: Sandbox, port: int) -> int:
 
 
 def _bound(port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # asyncio switches TCP_NODELAY on only where the protocol is named; without it every answer
+    # waits some 40 ms for the client's delayed acknowledgement.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if sys.platform != "win32":
             # On Windows this option would let two servers share the port.
