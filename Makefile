@@ -24,7 +24,7 @@ types: $(READY)
 unit: $(READY)
 	$(BIN)/python -m pytest -m "not long"
 
-long: $(READY) inspector
+long: $(READY) inspector conformance
 	$(BIN)/python -m pytest -m long
 
 # Brings Node.js and the MCP Inspector; needs the npm registry beside Python's.

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import time
@@ -147,12 +148,11 @@ def listening(folder: Path, *arguments: str, **variables: str) -> Iterator[Servi
         )
     try:
         deadline = time.monotonic() + PATIENCE
-        while "\n" not in logged.read_text("utf-8"):
+        while (said := re.search(r"serving at (\S+)\n", logged.read_text("utf-8"))) is None:
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.02)
-        url = logged.read_text("utf-8").splitlines()[0].split()[-1]
-        service = Service(url, process, logged)
+        service = Service(said[1], process, logged)
         with service.client:
             yield service
             assert service.alive()
