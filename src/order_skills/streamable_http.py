@@ -72,11 +72,14 @@ class Service:
                 [str(scope) for scope in principals.Scope],
                 "order-skills",
             )
-        self.application: ASGIApp = Starlette(
+        application = Starlette(
             routes=routes,
             middleware=_cross_origin(http),
             lifespan=self._lifespan,
         )
+        # A redirect would be answered before the Host is looked at, and lead to wherever it says.
+        application.router.redirect_slashes = False
+        self.application: ASGIApp = application
 
     def drain(self) -> None:
         """Say that this process is going, and end the streams that would keep it."""

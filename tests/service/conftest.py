@@ -10,7 +10,9 @@ from listening import Service, listening
 def listener(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A server over an embedded store, which makes refunds without asking."""
     folder = tmp_path_factory.mktemp("service")
-    with listening(folder, "--sandbox", ORDER_SKILLS_APPROVAL="never") as service:
+    # The log is as long as it can be, for the tests that search it.
+    variables = {"ORDER_SKILLS_APPROVAL": "never", "ORDER_SKILLS_LOG": "debug"}
+    with listening(folder, "--sandbox", **variables) as service:
         yield service
 
 

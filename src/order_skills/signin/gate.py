@@ -76,7 +76,7 @@ class Gate:
         self._logged_at = float("-inf")
 
     def end_streams(self) -> None:
-        """End the streams that last as long as their clients, so that calls alone are waited for."""
+        """End the streams that last as their clients do, so that calls alone are waited for."""
         self._ending = True
         for life in self._streams:
             life.cancel()
