@@ -33,7 +33,7 @@ ONE_ROOM = {
         "protocol_errors",
     ),
     "http_listener": ("http_listener", "http_connection"),
-    "http": ("http", "http_call", "http_errors", "pace", "strict_json"),
+    "http": ("http", "http_body", "http_call", "http_errors", "pace", "strict_json"),
     "settings": (
         "settings",
         "settings_addresses",

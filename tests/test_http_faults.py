@@ -12,7 +12,8 @@ import traceback
 import pytest
 
 from order_skills.errors import Code, Happened, StoreError
-from order_skills.http import MAX_BODY_BYTES, Call, Deadlines
+from order_skills.http import Call, Deadlines
+from order_skills.http_body import MAX_BODY_BYTES
 from raw_store import (
     BODY,
     BODY_CANARY,

@@ -19,15 +19,15 @@ import anyio
 
 from order_skills import __version__, http_errors, strict_json
 from order_skills.errors import Code, Happened, StoreError
-from order_skills.http_call import Answer, Call, is_path_id
+from order_skills.http_body import BadBody, body_of
+from order_skills.http_call import Answer, Call, Watch, is_path_id
 from order_skills.pace import Pace
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Answer", "Call", "Deadlines", "StoreClient", "is_path_id"]
+__all__ = ["Answer", "Call", "Deadlines", "StoreClient", "Watch", "is_path_id"]
 
-MAX_BODY_BYTES = 5_000_000
 MAX_RETRIES = 2
 # A first retry after up to half a second, a second after up to one: full jitter.
 BACKOFF_SECONDS = 0.5
@@ -65,6 +65,7 @@ class StoreClient:
         deadlines: how long a step and a call may take.
         requests_per_minute: our own limit; None for none.
         error_code: reads the platform's own code, if it is a known one, from an error's JSON.
+        watch: looks on while requests are sent, for measurements.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class StoreClient:
         deadlines: Deadlines = Deadlines(),
         requests_per_minute: int | None = None,
         error_code: Callable[[object], str | None] | None = None,
+        watch: Watch | None = None,
     ) -> None:
         self.title = title
         self._base_url = base_url.rstrip("/")
@@ -89,6 +91,7 @@ class StoreClient:
         self._deadlines = deadlines
         self._pace = Pace(requests_per_minute, pause)
         self._error_code = error_code
+        self._watch = watch
         self._client: httpx.AsyncClient | None = None
 
     def __repr__(self) -> str:
@@ -108,7 +111,7 @@ class StoreClient:
             while True:
                 try:
                     await self._turn(budget.deadline - anyio.current_time())
-                    return await self._attempt(self._pool(), call)
+                    return await self._watched(self._pool(), call, attempt)
                 except StoreError as error:
                     wait = self._wait_before_retry(error, attempt)
                     # Waiting into the deadline would lose what the store said.
@@ -127,7 +130,7 @@ class StoreClient:
         await self._turn(self._deadlines.call / 2)
         async with self._fresh_client() as client:
             with anyio.move_on_after(self._deadlines.call):
-                return await self._attempt(client, call)
+                return await self._watched(client, call, 0)
         raise http_errors.unavailable(self.title, "did not answer in time", Happened.UNKNOWN)
 
     async def aclose(self) -> None:
@@ -192,6 +195,11 @@ class StoreClient:
             },
         )
 
+    async def _watched(self, client: "httpx.AsyncClient", call: Call, attempt: int) -> Answer:
+        if self._watch is None:
+            return await self._attempt(client, call)
+        return await self._watch(call, attempt, self._pace, lambda: self._attempt(client, call))
+
     async def _attempt(self, client: "httpx.AsyncClient", call: Call) -> Answer:
         import httpx
 
@@ -216,12 +224,12 @@ class StoreClient:
                     )
                     error.store_code = await self._store_code(response)
                     raise error
-                body = await self._body(response)
+                body = await body_of(response)
             return Answer(response.status_code, call.read(body), response.headers)
         except unsent:
             what = "could not be reached"
             raise http_errors.unavailable(self.title, what, Happened.NO) from None
-        except (_BadBody, strict_json.BadJson) as problem:
+        except (BadBody, strict_json.BadJson) as problem:
             raise http_errors.bad_answer(self.title, str(problem), happened) from None
         except (httpx.TransportError, httpx.InvalidURL, OSError):
             what = "broke the connection"
@@ -235,8 +243,8 @@ class StoreClient:
             return None
         with anyio.move_on_after(ERROR_BODY_SECONDS):
             try:
-                return self._error_code(strict_json.parse(await self._body(response)))
-            except (_BadBody, strict_json.BadJson, httpx.TransportError, OSError):
+                return self._error_code(strict_json.parse(await body_of(response)))
+            except (BadBody, strict_json.BadJson, httpx.TransportError, OSError):
                 return None
         return None
 
@@ -248,24 +256,6 @@ class StoreClient:
         if url.raw_path.split(b"?")[0].decode("ascii") != expected:
             raise ValueError("the path changed while the URL was built")
         return url
-
-    async def _body(self, response: "httpx.Response") -> bytes:
-        # Two lengths in one answer: which bytes are the body depends on who reads them.
-        if "transfer-encoding" in response.headers and "content-length" in response.headers:
-            raise _BadBody("its length is stated in two ways")
-        encoding = response.headers.get("content-encoding", "identity").strip().lower()
-        if encoding not in ("", "identity"):
-            raise _BadBody("it is compressed although that was not asked for")
-        chunks = bytearray()
-        async for chunk in response.aiter_raw():
-            chunks += chunk
-            if len(chunks) > MAX_BODY_BYTES:
-                raise _BadBody("it is larger than 5 MB")
-        return bytes(chunks)
-
-
-class _BadBody(Exception):
-    pass
 
 
 def _bounded_transport(trust_env: bool) -> "httpx.AsyncBaseTransport | None":

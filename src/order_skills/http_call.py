@@ -1,13 +1,14 @@
 """One request to a store as data: its path is filled with ids that cannot leave it."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeGuard
+from typing import Protocol, TypeGuard
 from urllib.parse import quote
 
 from order_skills import strict_json
 from order_skills.errors import Code
+from order_skills.pace import Pace
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 
@@ -63,3 +64,13 @@ class Call:
             if not is_path_id(value):
                 raise ValueError(f"{name} cannot stand in a path")
         return self.template.format_map({k: quote(v, safe="") for k, v in self.ids.items()})
+
+
+class Watch(Protocol):
+    """Looks on while one attempt is sent. It gives back the answer, or raises what was raised."""
+
+    async def __call__(
+        self, call: Call, attempt: int, pace: Pace, send: Callable[[], Awaitable[Answer]]
+    ) -> Answer:
+        """Send it by `send`, once. `attempt` counts from 0; `pace` is the owner's own limit."""
+        ...

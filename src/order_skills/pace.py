@@ -30,6 +30,14 @@ class Pace:
         self._sent: deque[float] = deque()
         self._queue = anyio.Lock()
 
+    def left(self) -> int | None:
+        """How many requests could go now; None without a limit. Any thread may ask."""
+        if self._per_minute is None:
+            return None
+        since = self._clock() - WINDOW_SECONDS
+        # Of a copy: the loop may be adding to it.
+        return max(self._per_minute - sum(at > since for at in self._sent.copy()), 0)
+
     async def turn(self, patience: float) -> float | None:
         """Wait for this request's turn, at most so many seconds.
 

@@ -8,7 +8,7 @@ a `status` of `paid` or `refunded`, and pages by cursor.
 from typing import TYPE_CHECKING
 
 from order_skills.errors import Code, Happened, invalid
-from order_skills.http import Call, StoreClient
+from order_skills.http import Call, StoreClient, Watch
 from order_skills.orders import Order, Page, Product
 from order_skills.stores import clawver_parsing as parsing
 from order_skills.stores.base import Capabilities, Query, SentRefund, Webhook
@@ -71,6 +71,7 @@ class Clawver(Files, Unsupported):
         transport: "httpx.AsyncBaseTransport | None" = None,
         trust_env: bool = False,
         requests_per_minute: int | None = None,
+        watch: Watch | None = None,
     ) -> None:
         # The key implies the store and no answer names it, so the owner's name for it must.
         self.account = account or f"clawver {url} {name}"
@@ -81,6 +82,7 @@ class Clawver(Files, Unsupported):
             transport=transport,
             trust_env=trust_env,
             requests_per_minute=requests_per_minute,
+            watch=watch,
         )
         super().__init__(name, url + VERSION_PATH, client)
 

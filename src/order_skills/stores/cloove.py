@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from order_skills.errors import Code, Happened, StoreError
-from order_skills.http import Answer, Call, Deadlines, Pause, StoreClient, is_path_id
+from order_skills.http import Answer, Call, Deadlines, Pause, StoreClient, Watch, is_path_id
 from order_skills.http_errors import unavailable
 from order_skills.orders import Order, Page
 from order_skills.stores import cloove_parsing as parsing
@@ -69,6 +69,7 @@ class Cloove(Unsupported):
         transport: "httpx.AsyncBaseTransport | None" = None,
         trust_env: bool = False,
         requests_per_minute: int | None = None,
+        watch: Watch | None = None,
         pause: Pause = anyio.sleep,
         deadlines: Deadlines = DEADLINES,
         currency: str = "NGN",
@@ -88,6 +89,7 @@ class Cloove(Unsupported):
             transport=transport,
             trust_env=trust_env,
             requests_per_minute=requests_per_minute,
+            watch=watch,
             pause=pause,
             deadlines=deadlines,
             error_code=error_code,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from order_skills.errors import Code, Happened, StoreError, invalid
-from order_skills.http import Answer, Call, StoreClient
+from order_skills.http import Answer, Call, StoreClient, Watch
 from order_skills.orders import Download, Order, Page
 from order_skills.stores import paynow_files as files
 from order_skills.stores import paynow_parsing as parsing
@@ -65,6 +65,7 @@ class PayNow(Unsupported):
         transport: "httpx.AsyncBaseTransport | None" = None,
         trust_env: bool = False,
         requests_per_minute: int | None = None,
+        watch: Watch | None = None,
     ) -> None:
         if FLAKE.fullmatch(store_id) is None:
             raise ValueError("store_id is no id of PayNow: those are digits")
@@ -78,6 +79,7 @@ class PayNow(Unsupported):
             transport=transport,
             trust_env=trust_env,
             requests_per_minute=requests_per_minute,
+            watch=watch,
             error_code=note_trace,
         )
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from order_skills.errors import Happened, StoreError, invalid
-from order_skills.http import Call, StoreClient
+from order_skills.http import Call, StoreClient, Watch
 from order_skills.orders import Order, Page
 from order_skills.stores import vesuviopay_parsing as parsing
 from order_skills.stores.base import Capabilities, Query
@@ -62,6 +62,7 @@ class VesuvioPay(Imports, Unsupported):
         transport: "httpx.AsyncBaseTransport | None" = None,
         trust_env: bool = False,
         requests_per_minute: int | None = None,
+        watch: Watch | None = None,
     ) -> None:
         # The key implies the store and no answer names it, so the owner's name for it must.
         self.account = account or f"vesuviopay {url} {name}"
@@ -72,6 +73,7 @@ class VesuvioPay(Imports, Unsupported):
             transport=transport,
             trust_env=trust_env,
             requests_per_minute=requests_per_minute,
+            watch=watch,
             error_code=error_code,
         )
         super().__init__(name, client)
