@@ -51,7 +51,7 @@ $(READY): pyproject.toml requirements.lock
 # Exact versions of everything, without a registry's address.
 lock:
 	$(PYTHON) -m venv .lock-venv
-	.lock-venv/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[dev,postgres]"
+	.lock-venv/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[dev,postgres,otel]"
 	.lock-venv/bin/python -m pip freeze --exclude-editable | sort -f > requirements.lock
 	rm -rf .lock-venv
 

@@ -65,14 +65,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "playbooks": {"money", "orders", "answers", "refunds"},
     "reports": {"money", "orders", "answers", "refunds", "playbooks"},
     # What a store embedded in the process is, nobody above the workspace knows.
+    # What a server tells of itself: logs of calls, traces, metrics.
+    "observing": {"errors", "principals", "logs", "settings", "http", "stores", "refunds"},
     "workspace": {
         "errors",
         "principals",
         "settings",
+        "http",
         "stores",
         "refunds",
         "webhooks",
         "sandbox",
+        "observing",
     },
     "tools": {
         "errors",
@@ -89,7 +93,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "principals",
     },
     "guides": {"errors", "text", "stores", "tools", "webhooks", "workspace"},
-    "server": {"errors", "principals", "settings", "tools", "workspace", "guides"},
+    "server": {"errors", "principals", "settings", "tools", "workspace", "guides", "observing"},
     "stdio": set(),
     # Who signs in, and with which rights.
     "signin": {"principals", "settings", "http"},
@@ -108,6 +112,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "http_listener": set(),
     "lifetime": {
         "settings",
+        "observing",
         "workspace",
         "server",
         "stdio",

@@ -169,3 +169,51 @@ def test_our_own_errors_are_told_in_full() -> None:
     error = ConfigurationError("ORDER_SKILLS_LOG", "must be debug")
     assert describe(error) == "ConfigurationError: ORDER_SKILLS_LOG: must be debug"
     assert describe(ValueError("secret")) == "ValueError"
+
+
+def test_facts_stand_in_fields_of_their_own_bounded_and_without_secrets_l2() -> None:
+    code = r"""
+facts = {"event": "seen", "took": 1.5, "none": None, "key": KEY, "long": "x" * 5000,
+         "forged": "a\n{\"level\": \"error\"}", "level": "error", "message": "another"}
+log.warning("seen", extra={"facts": facts})
+"""
+    _, (line,) = logged(code)
+    assert (line["event"], line["took"], line["key"]) == ("seen", 1.5, HIDDEN)
+    assert line["forged"] == 'a\n{"level": "error"}'
+    assert len(line["long"]) == 200
+    # A fact takes the place of nothing.
+    assert (line["level"], line["message"]) == ("warning", "seen")
+    assert "none" not in line
+
+
+def test_what_is_written_while_a_call_is_served_carries_its_id() -> None:
+    code = """
+serving = logs.request_id.set("1f")
+log.warning("within")
+logs.request_id.reset(serving)
+log.warning("after")
+"""
+    _, (within, after) = logged(code)
+    assert within["request_id"] == "1f"
+    assert "request_id" not in after
+
+
+@pytest.mark.parametrize(
+    ("level", "calls", "heard"),
+    [
+        ("warning", False, []),
+        ("info", False, ["tool call"]),
+        ("warning", True, ["tool call"]),
+        ("debug", True, ["tool call", "other"]),
+    ],
+)
+def test_a_service_writes_every_call_down_and_a_desktop_where_it_is_asked_to(
+    level: str, calls: bool, heard: list[str]
+) -> None:
+    code = f"""
+logs.configure(sys.argv[1], [KEY], calls={calls})
+logging.getLogger(logs.CALLS).info("tool call")
+log.debug("other")
+"""
+    _, lines = logged(code, level)
+    assert [line["message"] for line in lines] == heard

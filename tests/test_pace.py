@@ -89,3 +89,17 @@ async def test_a_refund_beyond_our_own_limit_is_not_sent_and_says_so() -> None:
     assert caught.value.happened is Happened.NO
     assert "nothing was sent" in str(caught.value)
     assert box.request_count("POST") == 0
+
+
+async def test_what_is_left_grows_again_as_requests_become_a_minute_old() -> None:
+    clock = Clock()
+    pace = Pace(2, clock.pause, clock)
+    left = [pace.left()]
+    await pace.turn(0)
+    clock.now += 30
+    await pace.turn(0)
+    left.append(pace.left())
+    clock.now += 30
+    left.append(pace.left())
+    assert left == [2, 0, 1]
+    assert Pace(None).left() is None

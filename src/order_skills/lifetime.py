@@ -13,6 +13,7 @@ import sys
 import anyio
 import anyio.abc
 
+from order_skills import observing
 from order_skills.settings import Settings
 from order_skills.workspace import Workspace, open_workspace
 
@@ -33,7 +34,7 @@ async def _serve_stdio(settings: Settings) -> None:
     from order_skills import stdio
     from order_skills.server import OrderServer
 
-    workspace = open_workspace(settings)
+    workspace = open_workspace(settings, observing.start(settings))
     async with anyio.create_task_group() as tasks:
         # Windows has no such signals for a process without a window: there, the end of the
         # input and Ctrl-C are all.
@@ -59,7 +60,7 @@ async def _serve_http(settings: Settings, listener: socket.socket) -> None:
     from order_skills.webhooks.mailroom import senders
     from order_skills.webhooks.receiver import Receiver
 
-    workspace = open_workspace(settings)
+    workspace = open_workspace(settings, observing.start(settings))
     found = senders(settings)
     receiver = Receiver(found, workspace.mailroom.keep) if found else None
     try:

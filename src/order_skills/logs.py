@@ -2,6 +2,9 @@
 
 Only this package's own loggers follow the setting. The libraries stay at `warning`, because
 below it they write headers and bodies, which hold keys and customers' data.
+
+A record may carry named facts, as `extra={"facts": {…}}`: they stand beside the message as
+fields of their own. What is written while a call is served carries the call's `request_id`.
 """
 
 import base64
@@ -10,7 +13,8 @@ import logging
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +28,14 @@ PREFIX_LENGTH = 16
 MIN_FORM = 6
 # More frames than these say no more about where a failure began.
 MAX_FRAMES = 8
+# No fact of ours is longer; what a client could make longer would fill a disk.
+MAX_FACT_LENGTH = 200
+
+# One line for each tool call is written here; a service is always asked who did what.
+CALLS = "order_skills.calls"
+
+# The call that is being served, by an id of ours; None between calls.
+request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 # Any store's key, ours or not, by the prefixes of their kinds; and whatever authorises.
 _LIKE_A_KEY = (
@@ -53,8 +65,12 @@ def redactor(secrets: Iterable[str]) -> Redact:
     return lambda text: pattern.sub(HIDDEN, text)
 
 
-def configure(level: str, secrets: Iterable[str]) -> None:
-    """Send this process's logs to standard error, from `level` on (`warning`, `info`, `debug`)."""
+def configure(level: str, secrets: Iterable[str], *, calls: bool = False) -> None:
+    """Send this process's logs to standard error, from `level` on (`warning`, `info`, `debug`).
+
+    Args:
+        calls: whether each tool call is written down at every level, as a service does it.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(OneLine(redactor(tuple(secrets))))
     # A failure to log is no reason to print a traceback, which could hold what was logged.
@@ -64,6 +80,7 @@ def configure(level: str, secrets: Iterable[str]) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("order_skills").setLevel(level.upper())
+    logging.getLogger(CALLS).setLevel(logging.INFO if calls else logging.NOTSET)
 
 
 class OneLine(logging.Formatter):
@@ -75,15 +92,30 @@ class OneLine(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        line = {
+        line: dict[str, str | int | float] = {
             "time": at,
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": self._redact(record.getMessage()),
         }
+        if (serving := request_id.get()) is not None:
+            line["request_id"] = serving
+        for name, fact in self._facts(record).items():
+            line.setdefault(name, fact)
         if record.exc_info and record.exc_info[1]:
             line["exception"] = self._redact(describe(record.exc_info[1]))
         return json.dumps(line)
+
+    def _facts(self, record: logging.LogRecord) -> dict[str, str | int | float]:
+        given = getattr(record, "facts", None)
+        facts = {} if not isinstance(given, Mapping) else given
+        return {
+            str(name): fact
+            if isinstance(fact, int | float)
+            else self._redact(str(fact))[:MAX_FACT_LENGTH]
+            for name, fact in facts.items()
+            if fact is not None
+        }
 
 
 def describe(error: BaseException) -> str:

@@ -13,6 +13,7 @@ from mcp.types import INVALID_PARAMS, CallToolResult, Icon, InputRequiredResult
 
 from order_skills import __version__, guides
 from order_skills.errors import Code, Refusal
+from order_skills.observing.calls import ToolCalls
 from order_skills.settings import Secret
 from order_skills.tools import catalogue
 from order_skills.tools.declare import DeclaredTool, Effect, ToolSpec, error_result
@@ -85,7 +86,15 @@ class OrderServer(MCPServer[None]):
             version=__version__,
             tools=[DeclaredTool.declare(spec, workspace, menu) for spec in specs],
             log_level="WARNING",
-            middleware=[self._start_after_first_answer, _refuse_cursors],
+            middleware=[
+                self._start_after_first_answer,
+                ToolCalls(
+                    [spec.name for spec in catalogue.CATALOGUE],
+                    workspace.stores,
+                    workspace.telemetry,
+                ),
+                _refuse_cursors,
+            ],
             # Nothing that it lists changes while it runs; of orders, notices tell.
             subscriptions=False,
             request_state_security=_sealing(workspace.settings.http.state_keys),

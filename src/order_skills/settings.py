@@ -96,6 +96,7 @@ class Settings:
         sandbox: embedded stores are served instead of real ones, of the platforms `embedded`.
         trust_env: whether the environment's proxies are used; they would see the keys.
         approval_passphrase: its hash, where the owner set one: only the command approves then.
+        telemetry: whether traces and metrics go to the collector that the environment names.
     """
 
     stores: tuple[StoreSettings, ...]
@@ -114,6 +115,7 @@ class Settings:
     sandbox: bool
     trust_env: bool
     approval_passphrase: str | None
+    telemetry: bool = False
     embedded: tuple[str, ...] = ()
     http: HttpSettings = field(default_factory=HttpSettings)
 
@@ -177,6 +179,8 @@ def load(
         sandbox=sandbox,
         trust_env=file.get("trust_env", values.flag) or False,
         approval_passphrase=file.get("approval_passphrase", values.passphrase_hash),
+        # OpenTelemetry's own variable, and its SDK reads the rest of them.
+        telemetry=bool(environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "").strip()),
         embedded=tuple(dict.fromkeys(embedded)) if sandbox else (),
         http=read_http(path, file, frozenset(embedded if sandbox else (s.name for s in found))),
     )

@@ -6,7 +6,7 @@ Opening a workspace touches nothing: no connection, no file. Each part does so a
 import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
@@ -16,6 +16,8 @@ from order_skills.stores.base import Store
 if TYPE_CHECKING:
     import httpx
 
+    from order_skills.http import Watch
+    from order_skills.observing.telemetry import Telemetry
     from order_skills.refunds.desk import Desk
     from order_skills.refunds.ledger import Ledger
     from order_skills.settings import Settings, StoreSettings
@@ -30,6 +32,7 @@ class Workspace:
     """Settings, stores by name, and the desk that moves money.
 
     Args:
+        telemetry: traces and metrics, where they are wanted.
         scopes: what whoever works here may do.
         whole: what this is a part of, for one whose stores are not all there are.
     """
@@ -39,12 +42,14 @@ class Workspace:
         settings: "Settings",
         stores: Mapping[str, Store],
         desk: "Desk",
+        telemetry: "Telemetry | None" = None,
         scopes: frozenset[Scope] = frozenset(Scope),
         whole: "Workspace | None" = None,
     ) -> None:
         self.settings = settings
         self.stores = stores
         self.desk = desk
+        self.telemetry = telemetry
         self.scopes = scopes
         self._whole = whole
 
@@ -60,6 +65,7 @@ class Workspace:
             ),
             {name: store for name, store in self.stores.items() if name in names},
             self.desk,
+            self.telemetry,
             scopes,
             self,
         )
@@ -84,31 +90,43 @@ class Workspace:
         await self.desk.aclose()
         for store in self.stores.values():
             await store.aclose()
+        if self.telemetry is not None:
+            await self.telemetry.aclose()
 
 
-def open_workspace(settings: "Settings") -> Workspace:
+def open_workspace(settings: "Settings", telemetry: "Telemetry | None" = None) -> Workspace:
     """The workspace of these settings: the configured stores, or embedded ones.
 
     Importing what it needs is all that happens here; a sandbox's shops are made in memory.
+
+    Args:
+        telemetry: measures stores and refunds; the workspace closes it at its own end.
     """
     if settings.sandbox:
-        stores = _embedded_stores(settings.embedded)
+        stores = _embedded_stores(settings.embedded, telemetry)
     else:
-        stores = _configured_stores(settings)
-    return Workspace(settings, stores, open_desk(settings, stores))
+        stores = _configured_stores(settings, telemetry)
+    desk = open_desk(settings, stores, telemetry)
+    return Workspace(settings, stores, desk, telemetry)
 
 
-def open_desk(settings: "Settings", stores: Mapping[str, Store]) -> "Desk":
+def open_desk(
+    settings: "Settings", stores: Mapping[str, Store], telemetry: "Telemetry | None" = None
+) -> "Desk":
     """The refund desk over the configured ledger, which is opened at first use."""
     from order_skills.refunds.desk import Desk
 
     path = settings.ledger
-    return Desk(
+    open_books = partial(open_ledger, settings)
+    desk = Desk(
         settings,
         stores,
-        lambda: open_ledger(settings),
+        open_books if telemetry is None else telemetry.books(open_books),
         ledger_exists=path.exists if isinstance(path, Path) else lambda: True,
     )
+    if telemetry is not None:
+        telemetry.gauge(desk.ledger, settings, stores.values())
+    return desk
 
 
 def open_ledger(settings: "Settings") -> "Ledger":
@@ -133,12 +151,14 @@ def open_store(
     transport: "httpx.AsyncBaseTransport | None" = None,
     trust_env: bool = False,
     requests_per_minute: int | None = None,
+    telemetry: "Telemetry | None" = None,
 ) -> Store:
     """The adapter of the store's platform; no other one is imported.
 
     Args:
         account: what refunds are kept under, instead of the adapter's own name for it.
         transport: the way to the store, instead of the network.
+        telemetry: measures its requests.
     """
     name, key = store.name, store.key.reveal()
     way: _Way = {
@@ -147,6 +167,7 @@ def open_store(
         "transport": transport,
         "trust_env": trust_env,
         "requests_per_minute": requests_per_minute,
+        "watch": None if telemetry is None else telemetry.store(name),
     }
     match store.platform:
         case "clawver":
@@ -178,20 +199,22 @@ class _Way(TypedDict):
     transport: "httpx.AsyncBaseTransport | None"
     trust_env: bool
     requests_per_minute: int | None
+    watch: "Watch | None"
 
 
-def _configured_stores(settings: "Settings") -> dict[str, Store]:
+def _configured_stores(settings: "Settings", telemetry: "Telemetry | None") -> dict[str, Store]:
     return {
         store.name: open_store(
             store,
             trust_env=settings.trust_env,
             requests_per_minute=settings.requests_per_minute,
+            telemetry=telemetry,
         )
         for store in settings.stores
     }
 
 
-def _embedded_stores(platforms: Sequence[str]) -> dict[str, Store]:
+def _embedded_stores(platforms: Sequence[str], telemetry: "Telemetry | None") -> dict[str, Store]:
     import httpx
 
     from order_skills.sandbox import Sandbox
@@ -213,5 +236,6 @@ def _embedded_stores(platforms: Sequence[str]) -> dict[str, Store]:
             # Each shop is new, so what an earlier one refunded says nothing about this one.
             account=f"{platform} sandbox {secrets.token_hex(8)}",
             transport=httpx.ASGITransport(app=box.app),
+            telemetry=telemetry,
         )
     return stores

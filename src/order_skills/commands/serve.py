@@ -40,7 +40,7 @@ def run(
             "set one of them or run `order-skills init`, "
             "or try without a key: order-skills serve --sandbox"
         )
-    logs.configure(found.log, found.secrets())
+    logs.configure(found.log, found.secrets(), calls=http is not None)
     if http is not None:
         return _over_http(found, http)
     from order_skills.lifetime import serve_stdio

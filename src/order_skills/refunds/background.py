@@ -1,6 +1,7 @@
 """What a live process does by itself, every two seconds: see `desk.Desk.round`."""
 
 import asyncio
+import contextvars
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -31,7 +32,9 @@ class Background:
     def start(self) -> None:
         """Begin, once."""
         if self._rounds is None:
-            self._rounds = asyncio.create_task(self._work())
+            # Nobody's work: not of the principal, the trace or the request that was answered first.
+            nobody = contextvars.Context()
+            self._rounds = asyncio.create_task(self._work(), context=nobody)
 
     def take(self, name: str, work: Callable[[], Awaitable[object]]) -> None:
         """Do this beside everything else, unless it is being done already or hands are full.
