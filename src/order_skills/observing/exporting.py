@@ -4,6 +4,7 @@ Nothing listens here: metrics cannot be read by whoever reaches a port. What a c
 exception could write into a span of the MCP library is taken out before it leaves.
 """
 
+import logging
 import re
 import uuid
 from collections.abc import Mapping, Sequence
@@ -30,6 +31,8 @@ _OTHER = "(other)"
 
 def start() -> Telemetry:
     """Begin to send traces and metrics to the collector that the environment names."""
+    # While a collector is away every attempt would warn; that a batch was given up is an error.
+    logging.getLogger("opentelemetry.exporter").setLevel(logging.ERROR)
     resource = _resource()
     spans = TracerProvider(resource=resource, shutdown_on_exit=False)
     spans.add_span_processor(BatchSpanProcessor(Cleaned(OTLPSpanExporter())))
