@@ -22,6 +22,7 @@ from order_skills.refunds.background import Background
 from order_skills.sandbox import Fault, Sandbox
 from order_skills.sandbox.http_server import running
 from support import PATIENCE, environment, text_of, two_stores
+from test_documents import first_cells
 from test_streamable_http import ACCEPT, INITIALIZE, served
 
 POLICY = """
@@ -158,6 +159,7 @@ def test_a_refund_is_told_by_its_outcome_and_by_our_id_of_it(story: Story) -> No
     assert made["refund_id"].startswith("rr_")
     assert waits["refund_id"].startswith("rr_")
     assert made["refund_id"] != waits["refund_id"]
+    assert made["already_done"] is False
 
 
 def test_each_call_has_an_id_of_ours_and_the_clients_where_that_is_harmless(story: Story) -> None:
@@ -377,3 +379,8 @@ async def test_what_runs_in_the_background_belongs_to_no_call() -> None:
     await background.stop()
     logs.request_id.reset(serving)
     assert seen == [None]
+
+
+def test_the_page_on_operations_explains_every_field_of_a_line(story: Story) -> None:
+    page = (Path(__file__).parents[1] / "references/operations.md").read_text(encoding="utf-8")
+    assert set(first_cells(page, "field")) == {name for call in story.calls() for name in call}

@@ -42,10 +42,12 @@ class Ended:
         outcome: the error's code; `input_required` where a person is asked in the host;
             a refund's outcome, where the answer is one; else `ok`.
         refund_id: of the refund that the answer is about.
+        already_done: whether that refund is an earlier call's, so that this one moved nothing.
     """
 
     outcome: str
     refund_id: str | None = None
+    already_done: bool | None = None
 
 
 # The client went away, sent what is no call, or met a defect of ours.
@@ -128,6 +130,7 @@ class ToolCalls:
                     "store": store,
                     "outcome": ended.outcome,
                     "refund_id": ended.refund_id,
+                    "already_done": ended.already_done,
                     "duration_ms": round(seconds * 1000, 1),
                 }
             },
@@ -156,7 +159,7 @@ def how_it_ended(result: HandlerResult) -> Ended:
         return Ended(_code(wire.get("content")), about)
     outcome = refund.get("outcome")
     if about is not None and outcome in _WORDS:
-        return Ended(str(outcome), about)
+        return Ended(str(outcome), about, refund.get("already_done") is True)
     return Ended("ok")
 
 
