@@ -87,6 +87,8 @@ class Workspace:
         """Let sends in flight end, for a bounded time, and close what was opened."""
         if "mailroom" in vars(self):
             await self.mailroom.aclose()
+        if self.telemetry is not None:
+            await self.telemetry.rest()
         await self.desk.aclose()
         for store in self.stores.values():
             await store.aclose()

@@ -104,9 +104,9 @@ class Books:
     def _ask(self, work: Callable[[Ledger], T]) -> T | None:
         """The ledger's answer, from another thread; None where it has none to give now."""
         loop = self._telemetry.loop
-        if loop is None or loop.is_closed() or not self._ledger.is_open:
+        if loop is None or loop.is_closed():
             return None
-        asking = self._ledger.run(work)
+        asking = self._answer(work)
         try:
             asked = asyncio.run_coroutine_threadsafe(asking, loop)
         except RuntimeError:
@@ -120,6 +120,13 @@ class Books:
             return None
         except AgentError:
             return None
+
+    async def _answer(self, work: Callable[[Ledger], T]) -> T | None:
+        async with self._telemetry.asking:
+            # Asked of a ledger that is closed, it would be opened again, and never signed off.
+            if self._telemetry.rests or not self._ledger.is_open:
+                return None
+            return await self._ledger.run(work)
 
 
 def register(

@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING
 
+import anyio
 import anyio.to_thread
 from opentelemetry import trace
 from opentelemetry.metrics import Meter
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
 
 # A store answers within a tenth of a second on a good day, and a call is given up at 45 s.
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-# What was measured last is worth this much of a shutdown: hosts wait about two seconds.
-FLUSH_SECONDS = 2.0
+# What was measured last is worth no more of a shutdown than this; it is its last step.
+FLUSH_SECONDS = 5.0
 
 
 class Telemetry:
@@ -53,6 +54,9 @@ class Telemetry:
         self.meter = meter
         self.loop: asyncio.AbstractEventLoop | None = None
         self.paces: dict[str, Pace] = {}
+        # Held while the ledger is asked for the gauges.
+        self.asking = asyncio.Lock()
+        self.rests = False
         self._tracer = tracer
         self._flush = flush
         self._tools = meter.create_histogram(
@@ -148,6 +152,13 @@ class Telemetry:
     def alarmed(self) -> None:
         """Count an alarm that was written into the ledger."""
         self._alarms.add(1)
+
+    async def rest(self) -> None:
+        """Ask the ledger no more, because it is about to be closed."""
+        self.rests = True
+        with anyio.move_on_after(FLUSH_SECONDS):
+            async with self.asking:
+                pass
 
     async def aclose(self) -> None:
         """Send what is still held back, for a bounded time."""
