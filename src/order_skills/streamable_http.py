@@ -8,7 +8,7 @@ their signatures and may come from anywhere a proxy lets through.
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import anyio
 from mcp.server.auth.routes import create_protected_resource_routes
@@ -47,14 +47,20 @@ class Service:
 
     Args:
         receiver: of webhooks, where a store signs them.
+        serving: makes the server of a workspace.
     """
 
-    def __init__(self, workspace: Workspace, receiver: Receiver | None) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        receiver: Receiver | None,
+        serving: Callable[[Workspace], OrderServer] = OrderServer,
+    ) -> None:
         http = workspace.settings.http
         self._workspace = workspace
         self._ending = False
         self._ledger_seen: tuple[float, bool] = (float("-inf"), False)
-        self._views = Views(workspace, self._view)
+        self._views = Views(workspace, serving, self._view)
         self._gate = Gate(self._views.serve, http, SCOPES, self._views.sees)
         self._security = _security(http)
         front: ASGIApp = self._gate if http.signs_in else _not_through_a_proxy(self._gate)

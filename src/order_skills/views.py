@@ -37,6 +37,7 @@ class Views:
     """Serves each principal from the view of its rights; made at first use.
 
     Args:
+        serving: makes the server of a workspace.
         application: makes of a server what answers its requests, and that context manager in
             which its sessions live.
     """
@@ -44,11 +45,13 @@ class Views:
     def __init__(
         self,
         workspace: Workspace,
+        serving: Callable[[Workspace], OrderServer],
         application: Callable[
             [OrderServer], tuple[ASGIApp, contextlib.AbstractAsyncContextManager[None]]
         ],
     ) -> None:
         self._workspace = workspace
+        self._serving = serving
         self._application = application
         self._views: OrderedDict[_Key, View] = OrderedDict()
         self._making = anyio.Lock()
@@ -97,7 +100,7 @@ class Views:
         *,
         task_status: anyio.abc.TaskStatus[View] = anyio.TASK_STATUS_IGNORED,
     ) -> None:
-        server = OrderServer(workspace)
+        server = self._serving(workspace)
         application, sessions = self._application(server)
         with anyio.CancelScope() as life:
             async with sessions:

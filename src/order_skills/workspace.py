@@ -42,6 +42,7 @@ class Workspace:
         settings: "Settings",
         stores: Mapping[str, Store],
         desk: "Desk",
+        *,
         telemetry: "Telemetry | None" = None,
         scopes: frozenset[Scope] = frozenset(Scope),
         whole: "Workspace | None" = None,
@@ -65,9 +66,9 @@ class Workspace:
             ),
             {name: store for name, store in self.stores.items() if name in names},
             self.desk,
-            self.telemetry,
-            scopes,
-            self,
+            telemetry=self.telemetry,
+            scopes=scopes,
+            whole=self,
         )
 
     def store_of(self, name: str | None) -> Store:
@@ -109,7 +110,7 @@ def open_workspace(settings: "Settings", telemetry: "Telemetry | None" = None) -
     else:
         stores = _configured_stores(settings, telemetry)
     desk = open_desk(settings, stores, telemetry)
-    return Workspace(settings, stores, desk, telemetry)
+    return Workspace(settings, stores, desk, telemetry=telemetry)
 
 
 def open_desk(

@@ -29,8 +29,9 @@ from mcp.types import (
     UnsubscribeRequestParams,
 )
 
-from order_skills import http_listener, settings, streamable_http
+from order_skills import http_listener, settings
 from order_skills.server import OrderServer
+from order_skills.streamable_http import Service
 from order_skills.workspace import Workspace, open_workspace
 from tests.conformance import fixtures, rounds
 
@@ -111,8 +112,9 @@ async def main() -> None:
     logging.basicConfig(level=logging.WARNING)
     workspace = open_workspace(settings.load(dict(os.environ), sandbox=True))
     try:
-        application = streamable_http.app(FixtureServer(workspace), None)
-        await http_listener.serve(application, http_listener.bound("127.0.0.1", 0))
+        service = Service(workspace, None, FixtureServer)
+        listener = http_listener.bound("127.0.0.1", 0)
+        await http_listener.serve(service.application, listener, ending=service.drain)
     finally:
         with anyio.CancelScope(shield=True):
             await workspace.aclose()
