@@ -49,6 +49,7 @@ class WrongSizeAnswer(Answer):
     steps: list[str]
     questions: list[str]
     customer_reply: str
+    note: str | None = None
 
 
 class Totals(Answer):

@@ -17,9 +17,9 @@ def test_a_line_inside_a_value_reads_as_no_field_of_its_own() -> None:
 def test_a_cell_reads_as_no_other_cell_or_row() -> None:
     rows = [{"name": "a | 5\nitem_2 | b", "quantity": 1}, {"quantity": 2, "size": "M"}]
     assert render({"items": rows}).splitlines() == [
-        "items (name | quantity | size):",
-        "a / 5 item_2 / b | 1 | -",
-        "- | 2 | M",
+        "items (name|quantity|size):",
+        "a / 5 item_2 / b|1|-",
+        "-|2|M",
     ]
 
 

@@ -23,6 +23,8 @@ from order_skills.refunds.rules import Decision
 # A label such as `XL`, `42`, `10.5` or `M/L`; anything longer is not repeated in our sentences.
 _PLAIN_SIZE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ./+-]{0,11}")
 MAX_ALTERNATIVES = 12
+# Of more items than these nobody can tell which it is; the customer has to be asked first.
+MAX_ITEMS = 8
 
 
 class Stock(Enum):
@@ -60,6 +62,8 @@ def playbook(
     products: Mapping[str, Product],
     refunds: Mapping[str, Decision],
     wanted_size: str | None,
+    *,
+    left_out: int = 0,
 ) -> WrongSizeAnswer:
     """The whole guide.
 
@@ -68,7 +72,14 @@ def playbook(
         products: by product_id; one that could not be read is missing.
         refunds: what the rules say of refunding each item, by item_id.
         wanted_size: what the customer wants instead, where known.
+        left_out: how many items of the order beyond `MAX_ITEMS` are not among these.
     """
+    note = None
+    if left_out:
+        note = (
+            f"{left_out} more items of the order come in sizes and are left out: ask which item "
+            f'it is, find it with get_order(order_id="{order.order_id}"), call again with item_id'
+        )
     found = [
         _item(order, item, products.get(item.product_id or ""), refunds[item.item_id], wanted_size)
         for item in items
@@ -85,6 +96,7 @@ def playbook(
             questions=["Is it about another order? Ask, and find that one with list_orders"],
             customer_reply=f"Thank you for writing about order {order.order_id}. I see that it "
             f"{closed}. Could you tell me whether you mean another order?",
+            note=note,
         )
     return WrongSizeAnswer(
         order_id=order.order_id,
@@ -93,6 +105,7 @@ def playbook(
         steps=_steps(order, items, found, wanted_size),
         questions=_questions(items, found, wanted_size),
         customer_reply=_reply(order, items[0], found[0], wanted_size),
+        note=note,
     )
 
 

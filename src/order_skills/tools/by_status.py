@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from order_skills.orders import Order, Page
 from order_skills.stores.base import Query, Store
+from order_skills.tools import in_flight
 from order_skills.tools.criteria import created
 
 
@@ -43,7 +44,7 @@ async def read(store: Store, query: Query, newest: Page) -> Lists:
     listed, ends, unreadable = set[str](), list[datetime](), 0
     for status in store.capabilities.statuses:
         asked = replace(query, status=status)
-        page = await store.list_orders(asked, limit=store.capabilities.page_limit, cursor=None)
+        page = await in_flight.list_orders(store, asked, store.capabilities.page_limit, None)
         found |= {row.order_id: row for row in page.orders}
         listed |= {row.order_id for row in page.orders}
         unreadable += page.unreadable

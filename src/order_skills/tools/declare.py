@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field, PrivateAttr, create_model
 
 from order_skills.errors import AgentError, Code, StoreError
 from order_skills.stores.base import Capabilities, Store
-from order_skills.tools import arguments, memory, rendering, schemas
+from order_skills.tools import arguments, bounds, in_flight, memory, rendering, schemas
 from order_skills.tools.arguments import Arguments
 from order_skills.tools.menu import Menu
 
@@ -59,6 +59,7 @@ class ToolSpec(Generic[A]):
     `repeatable`: whether calling it again with the same arguments changes nothing more.
     `additive`: whether what it changes only adds to the store, so that nothing is lost by it.
     `choices`: the words that a store can have for an argument, for its schema.
+    `rest`: how what does not fit into an answer is seen, see `bounds.fit`.
     """
 
     name: str
@@ -75,6 +76,7 @@ class ToolSpec(Generic[A]):
     choices: Callable[[Capabilities], Mapping[str, Sequence[str]]] = field(
         default=lambda store: {"status": store.statuses}
     )
+    rest: Mapping[str, str] = field(default_factory=dict)
 
     def hints(self) -> ToolAnnotations:
         """All four hints, always. Reading a store is open world: its data is not ours."""
@@ -154,6 +156,7 @@ class DeclaredTool(Tool):
             finally:
                 if spec.effect is not Effect.READS:
                     memory.of(store).forget(getattr(given, "order_id", ""))
+                    in_flight.forget(store)
         except AskHost as asked:
             return asked.request
         except ErrorAnswer as error:
@@ -172,7 +175,8 @@ class DeclaredTool(Tool):
         )
 
     def _structure(self, answer: BaseModel, store: Store | None) -> dict[str, Any]:
-        fields = answer.model_dump(mode="json", exclude_none=True)
+        whole = answer.model_dump(mode="json", exclude_none=True)
+        fields = bounds.fit(whole, rendering.render, self._spec.rest)
         fields = self._menu.answer(fields, store)
         return {"sandbox": True, **fields} if self._workspace.settings.sandbox else fields
 

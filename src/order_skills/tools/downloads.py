@@ -16,8 +16,13 @@ from order_skills.tools.items import items_of
 _ENTITLED = ("paid", "partially_refunded")
 # Where a store says no type, whether there is a file is seen by asking for it.
 _MAY_BE_FILES = ("digital", None)
+# Each is a request to the store, and a long text in the answer.
+MAX_LINKS = 20
 # After these the other items are not asked for: each would wait as long, for the same.
 _ASK_NO_MORE = (Code.STORE_UNAVAILABLE, Code.STORE_RATE_LIMITED, Code.STORE_UNAUTHORIZED)
+
+
+_ONE_BY_ONE = "get_order lists them; call again with item_id for the link to one"
 
 
 class ResendDownloadArguments(Arguments):
@@ -55,6 +60,7 @@ class ResendDownloadAnswer(Answer):
     audience: str
     links: list[Link]
     skipped: list[Skipped]
+    note: str | None = None
 
 
 async def resend_download(call: ToolCall, given: ResendDownloadArguments) -> ResendDownloadAnswer:
@@ -63,7 +69,7 @@ async def resend_download(call: ToolCall, given: ResendDownloadArguments) -> Res
         found = await _customer_links(call, given.order_id)
         order, items, skipped = found.order, *_digital(call, found.order, given.item_id)
         links = []
-        for item in items:
+        for item in items[:MAX_LINKS]:
             if (url := found.links.get(item.item_id)) is None:
                 reason = 'the store gave no token for the customer; use audience="owner"'
                 skipped.append(Skipped(item_id=item.item_id, reason=reason))
@@ -72,9 +78,14 @@ async def resend_download(call: ToolCall, given: ResendDownloadArguments) -> Res
     else:
         order = await call.store.get_order(given.order_id)
         items, skipped = _digital(call, order, given.item_id)
-        links = await _owner_links(call, order, items, skipped)
+        links = await _owner_links(call, order, items[:MAX_LINKS], skipped)
+    more = len(items) - MAX_LINKS
     return ResendDownloadAnswer(
-        order_id=order.order_id, audience=given.audience, links=links, skipped=skipped
+        order_id=order.order_id,
+        audience=given.audience,
+        links=links,
+        skipped=skipped,
+        note=f"{more} more items were not asked for, {_ONE_BY_ONE}" if more > 0 else None,
     )
 
 
@@ -214,6 +225,7 @@ RESEND_DOWNLOAD = ToolSpec(
     arguments=ResendDownloadArguments,
     answer=ResendDownloadAnswer,
     run=resend_download,
+    rest={"links": _ONE_BY_ONE, "skipped": "get_order shows the type of each"},
     needs=lambda store: store.downloads,
 )
 GET_RECEIPT = ToolSpec(
@@ -228,5 +240,6 @@ GET_RECEIPT = ToolSpec(
     arguments=GetReceiptArguments,
     answer=GetReceiptAnswer,
     run=get_receipt,
+    rest={"items": 'get_order(order_id="{order_id}") lists them, and resend_download makes links'},
     needs=lambda store: store.receipts,
 )

@@ -71,4 +71,5 @@ RECENT_EVENTS = ToolSpec(
     answer=RecentEventsAnswer,
     run=recent_events,
     wanted=_has_webhooks,
+    rest={"events": "ask with order_id for those of one order"},
 )

@@ -8,9 +8,8 @@ use what it saved to read others. Wherever the search stops before the end it sa
 cursor that names the last order looked at, so that going on neither repeats nor skips one.
 """
 
-import math
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import anyio
@@ -18,11 +17,12 @@ import anyio
 from order_skills.errors import Code, StoreError
 from order_skills.orders import Order, Page
 from order_skills.stores.base import Store
-from order_skills.tools import by_status, memory
+from order_skills.tools import by_status, in_flight, memory
 from order_skills.tools.criteria import Criteria, created
+from order_skills.tools.found import Found, Progress, Room, why
 from order_skills.tools.position import Position
 
-__all__ = ["Criteria", "Found", "Progress", "search"]
+__all__ = ["Criteria", "Found", "Progress", "Room", "search"]
 
 MAX_CONCURRENT = 8
 MAX_DETAILS = 200
@@ -30,40 +30,43 @@ MAX_PAGES = 100
 # After this the search answers with what it has: hosts give up at 60 s.
 MAX_SECONDS = 45.0
 
-Progress = Callable[[int, int], Awaitable[None]]
-
-
-@dataclass
-class Found:
-    """What a search found, and how far it looked."""
-
-    orders: list[Order] = field(default_factory=list)
-    next_cursor: str | None = None
-    searched: int = 0
-    complete: bool = False
-    note: str | None = None
-
 
 async def search(
-    store: Store, criteria: Criteria, *, limit: int, cursor: str | None, progress: Progress
+    store: Store,
+    criteria: Criteria,
+    *,
+    limit: int,
+    cursor: str | None,
+    progress: Progress,
+    room: Room | None = None,
 ) -> Found:
-    """Search one store.
+    """Search one store; `room` bounds what is found by its size, too.
 
     Raises:
         AgentError: a bad cursor, or the store failed before anything was read.
     """
-    return await _Search(store, criteria, limit, Position.at(cursor), progress).run()
+    start = Position.at(cursor)
+    asked = _Search(store, criteria, limit=limit, start=start, progress=progress, room=room)
+    return await asked.run()
 
 
 class _Search:
     def __init__(
-        self, store: Store, criteria: Criteria, limit: int, start: Position, progress: Progress
+        self,
+        store: Store,
+        criteria: Criteria,
+        *,
+        limit: int,
+        start: Position,
+        progress: Progress,
+        room: Room | None,
     ) -> None:
         self.store = store
         self.criteria = criteria
         self.limit = limit
         self.start = start
         self.progress = progress
+        self.room = room
         self.memory = memory.of(store)
         self.found = Found()
         self.details = 0
@@ -82,18 +85,18 @@ class _Search:
             if self.found.searched == 0:
                 raise
             # What was read is worth more than an error; the cursor goes on from there.
-            return self._ended(_why(error))
+            return self._ended(why(error))
 
     async def _pages(self) -> Found:
         page_cursor, start = self.start.page, self.start
         while True:
             asked = self._page_size()
-            page = await self.store.list_orders(
-                self.criteria.query(), limit=asked, cursor=page_cursor
-            )
+            query = self.criteria.query()
+            page = await in_flight.list_orders(self.store, query, asked, page_cursor)
             self.pages += 1
             self.unreadable += page.unreadable
-            stopped = await self._look_through(start.rest(page.orders), page_cursor)
+            rows = start.rest(page.orders)
+            stopped = await self._look_through(rows, page_cursor, page.cursor)
             past = self._past_the_time(page.orders)
             cut_off = page.more and page.cursor is None and not past
             # Where the store has no cursor of its own, it may still show more in other ways.
@@ -125,7 +128,7 @@ class _Search:
         rows = [
             row for row in self.last.rest(lists.orders) if after is None or created(row) >= after
         ]
-        stopped = await self._look_through(rows, None)
+        stopped = await self._look_through(rows, None, None)
         if lists.hold_all_since(after):
             return self._ended(stopped)
         since = lists.whole_since if lists.trusted else None
@@ -154,8 +157,15 @@ class _Search:
             return min(self.limit, most)
         return most
 
-    async def _look_through(self, rows: Sequence[Order], page_cursor: str | None) -> str | None:
-        """Look at the rows in their order; the reason to stop before their end, or None."""
+    async def _look_through(
+        self, rows: Sequence[Order], page_cursor: str | None, onward: str | None
+    ) -> str | None:
+        """Look at the rows in their order; the reason to stop before their end, or None.
+
+        Args:
+            page_cursor: of the page that they are on.
+            onward: of the page after it.
+        """
         total = self.found.searched + len(rows)
         for batch in _batches(rows, MAX_CONCURRENT):
             looks = [self._look(row) for row in batch]
@@ -166,12 +176,19 @@ class _Search:
             for row, order, look in zip(batch, full, looks, strict=True):
                 if len(self.found.orders) == self.limit:
                     return f"the limit of {self.limit} was reached"
+                found = None if look.passed_over is not None else order
+                wanted = found if found is not None and self.criteria.accepts(found) else None
+                here = Position(page_cursor, row.order_id, row.created_at)
+                if wanted is not None and self.room is not None:
+                    after = max(here, replace(here, page=onward), key=lambda p: len(p.cursor()))
+                    if not self.room.takes(wanted, after.cursor()):
+                        return "an answer holds no more"
                 self.found.searched += 1
-                self.last = Position(page_cursor, row.order_id, row.created_at)
+                self.last = here
                 if look.passed_over is not None:
                     self.ages.append(look.passed_over)
-                elif order is not None and self.criteria.accepts(order):
-                    self.found.orders.append(order)
+                elif wanted is not None:
+                    self.found.orders.append(wanted)
             await self.progress(self.found.searched, total)
         return None
 
@@ -235,7 +252,7 @@ class _Search:
         notes = []
         if stopped is not None:
             found.next_cursor = self.last.cursor()
-            notes.append(f"Not all orders were looked at: {stopped}. Go on with cursor=next_cursor")
+            notes.append(f"Not all: {stopped}. Go on with cursor=next_cursor")
         elif missing is not None:
             notes.append(missing)
         if self.unreadable:
@@ -255,15 +272,6 @@ class _Look:
     read: bool
     remembered: bool = False
     passed_over: float | None = None
-
-
-def _why(error: StoreError) -> str:
-    """Why the store could not be read any further."""
-    if error.code is Code.STORE_RATE_LIMITED and error.status is None:
-        why = "the owner's limit of requests a minute is used up"
-    else:
-        why = f"the store stopped answering ({error.code})"
-    return why if error.retry_after is None else f"{why}; wait {math.ceil(error.retry_after)} s"
 
 
 def _batches(rows: Sequence[Order], size: int) -> Iterator[Sequence[Order]]:

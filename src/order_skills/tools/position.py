@@ -1,14 +1,14 @@
 """Where a search stopped, as an opaque text that an agent gives back to go on from there."""
 
 import base64
-import binascii
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from order_skills.errors import AgentError, invalid
 from order_skills.http import is_path_id
 from order_skills.orders import Order
+from order_skills.stores.reading import iso
 
 # No store's own cursor is longer.
 MAX_PAGE_LENGTH = 2_000
@@ -23,9 +23,12 @@ class Position:
     created_at: str | None = None
 
     def cursor(self) -> str:
-        """The position as an opaque text for the agent."""
-        facts = json.dumps([self.page, self.order_id, self.created_at], separators=(",", ":"))
-        return base64.urlsafe_b64encode(facts.encode()).decode().rstrip("=")
+        """The position as a text for the agent, in as few tokens as it can be."""
+        made = ""
+        if self.created_at is not None:
+            made = str(int(datetime.fromisoformat(self.created_at).timestamp()))
+        page = "" if self.page is None else base64.urlsafe_b64encode(self.page.encode()).decode()
+        return f"{self.order_id or ''}~{made}~{page}".rstrip("=")
 
     @classmethod
     def at(cls, cursor: str | None) -> "Position":
@@ -37,16 +40,18 @@ class Position:
         if cursor is None:
             return cls()
         try:
-            padded = cursor + "=" * (-len(cursor) % 4)
-            page, order_id, created_at = json.loads(base64.urlsafe_b64decode(padded))
-        except (ValueError, binascii.Error, RecursionError, TypeError):
+            order_id, made, encoded = cursor.split("~")
+            created_at = iso(datetime.fromtimestamp(int(made), UTC)) if made else ""
+            padded = encoded + "=" * (-len(encoded) % 4)
+            page = base64.b64decode(padded, b"-_", validate=True).decode()
+        except (ValueError, OverflowError, OSError):
             raise _bad_cursor() from None
-        known = is_path_id(order_id) and isinstance(created_at, str)
-        if not (known or (order_id is None and created_at is None)):
+        known = is_path_id(order_id) and created_at
+        if not (known or (not order_id and not created_at)):
             raise _bad_cursor()
-        if not (page is None or (isinstance(page, str) and len(page) < MAX_PAGE_LENGTH)):
+        if len(page) >= MAX_PAGE_LENGTH:
             raise _bad_cursor()
-        return cls(page, order_id, created_at)
+        return cls(page or None, order_id or None, created_at or None)
 
     def rest(self, rows: Sequence[Order]) -> Sequence[Order]:
         """The rows after this position; new orders may have moved it down the page."""

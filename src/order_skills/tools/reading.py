@@ -5,22 +5,24 @@ from typing import Annotated
 
 from pydantic import Field, SkipValidation
 
+from order_skills import text
 from order_skills.answers import Answer
 from order_skills.errors import Code, Refusal
 from order_skills.orders import (
     ORDER_STATUSES,
     PAYMENT_STATUSES,
+    Item,
     Order,
     OrderStatus,
     PaymentStatus,
 )
-from order_skills.tools import arguments, finding
-from order_skills.tools.arguments import Arguments, Instant, OrderId, Words
+from order_skills.tools import arguments, bounds, finding, in_flight
+from order_skills.tools.arguments import Arguments, Instant, ItemId, OrderId, Words
 from order_skills.tools.declare import Effect, ToolCall, ToolSpec
 from order_skills.tools.personal_data import shown
 
 # A row is for recognising an order, not for reading it.
-ITEM_WORDS_CAP = 60
+ITEM_WORDS_CAP = 40
 
 
 class ListOrdersArguments(Arguments):
@@ -74,10 +76,19 @@ class ListOrdersAnswer(Answer):
 async def list_orders(call: ToolCall, given: ListOrdersArguments) -> ListOrdersAnswer:
     """Search one store's orders."""
     criteria = criteria_of(call, given)
-    found = await finding.search(
-        call.store, criteria, limit=given.limit, cursor=given.cursor, progress=call.progress
-    )
     several = len(call.workspace.stores) > 1
+
+    def size(order: Order) -> int:
+        return bounds.at_most(row(order, several).model_dump(exclude_none=True)) + 1
+
+    found = await finding.search(
+        call.store,
+        criteria,
+        limit=given.limit,
+        cursor=given.cursor,
+        progress=call.progress,
+        room=finding.Room(bounds.LIST_TOKENS, size),
+    )
     return ListOrdersAnswer(
         orders=[row(order, several) for order in found.orders],
         next_cursor=found.next_cursor,
@@ -167,7 +178,7 @@ def _items_in_words(order: Order) -> str | None:
         variant = f" ({item.variant_name})" if item.variant_name else ""
         times = f" x{item.quantity}" if item.quantity not in (None, 1) else ""
         words.append(f"{item.name}{variant}{times}")
-    shown_words = words[0][:ITEM_WORDS_CAP]
+    shown_words = text.clean(words[0], ITEM_WORDS_CAP)
     return shown_words if len(words) == 1 else f"{shown_words} + {len(words) - 1} more"
 
 
@@ -175,11 +186,33 @@ class GetOrderArguments(Arguments):
     """What get_order takes."""
 
     order_id: OrderId
+    items_after: Annotated[ItemId | None, Field(description="Of a long order: go on there")] = None
 
 
 async def get_order(call: ToolCall, given: GetOrderArguments) -> Order:
-    """Read one order."""
-    return shown(await call.store.get_order(given.order_id), call.workspace.settings)
+    """Read one order, or the rest of one whose items are more than an answer holds."""
+    order = await in_flight.get_order(call.store, given.order_id)
+    if given.items_after is not None:
+        order = order.model_copy(update={"items": _rest(order, given.items_after)})
+    return shown(order, call.workspace.settings)
+
+
+def _rest(order: Order, item_id: str) -> tuple[Item, ...]:
+    """The items after this one.
+
+    Raises:
+        Refusal: ITEM_NOT_FOUND.
+    """
+    items = order.items or ()
+    places = [place for place, item in enumerate(items) if item.item_id == item_id]
+    if not places:
+        raise Refusal(
+            Code.ITEM_NOT_FOUND,
+            f"order {order.order_id} has no item {item_id}",
+            f'get_order(order_id="{order.order_id}") lists its items from the first',
+        )
+    # The last of that id: a store that gives it twice must not lead round in a circle.
+    return items[places[-1] + 1 :]
 
 
 LIST_ORDERS = ToolSpec(
@@ -207,4 +240,5 @@ GET_ORDER = ToolSpec(
     arguments=GetOrderArguments,
     answer=Order,
     run=get_order,
+    rest=bounds.REST_OF_ORDER,
 )

@@ -236,6 +236,7 @@ CHECK_REFUND = ToolSpec(
     arguments=CheckRefundArguments,
     answer=CheckRefundAnswer,
     run=check_refund,
+    rest={"earlier_refunds": "remaining_minor counts them all"},
     needs=lambda store: store.refunds,
 )
 REFUND_ORDER = ToolSpec(

@@ -1,15 +1,21 @@
 """An answer as text: the same facts as its structure, in fewer tokens.
 
-Fields stand as `name: value`, a list of objects as a table with one heading. An amount keeps
-its minor units and gains the form that people read: `total_minor: 2499 (24.99 USD)`.
+Fields stand as `name: value`, a list of objects as a table with one heading: what all rows say
+alike stands there once, and what few of them say stands with its name behind the row. An amount
+keeps its minor units and gains the form that people read: `total_minor: 2499 (24.99 USD)`.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from order_skills import money
 
 _INDENT = "  "
+# What a heading can say for all rows: one plain word.
+_WORD = re.compile(r"[A-Za-z0-9_.:-]{1,40}")
+# A column that fewer of the rows fill, one of so many, costs more than its name in these.
+_FEW = 3
 
 
 def render(answer: Mapping[str, Any]) -> str:
@@ -48,10 +54,30 @@ def _table(
             inner[0] = f"{pad}- {inner[0].lstrip()}"
             lines += inner
         return lines
-    columns = list(dict.fromkeys(column for row in rows for column in row))
-    head = f"{pad}{name} ({' | '.join(columns)}):"
-    body = [" | ".join(_cell(row.get(column)) for column in columns) for row in rows]
+    names = list(dict.fromkeys(column for row in rows for column in row))
+    alike = [n for n in names if len(rows) > 1 and _alike([row.get(n) for row in rows])]
+    few = [n for n in names if sum(n in row for row in rows) * _FEW <= len(rows)]
+    columns = [n for n in names if n not in alike and n not in few] or names[:1]
+    each = "".join(f"; {n}: {_plain(rows[0][n])}" for n in alike if n not in columns)
+    # Without spaces: beside digits each would be a token.
+    head = f"{pad}{name} ({'|'.join(columns)}{each}):"
+    body = [
+        "|".join(
+            [
+                *(_cell(row.get(column)) for column in columns),
+                *(f"{n}: {_cell(row[n])}" for n in few if n in row and n not in columns),
+            ]
+        )
+        for row in rows
+    ]
     return [head, *(f"{pad}{line}" for line in body)]
+
+
+def _alike(cells: Sequence[Any]) -> bool:
+    """Whether all rows say the same, in a word that cannot be taken for anything else."""
+    first = cells[0]
+    same = all(cell == first and type(cell) is type(first) for cell in cells)
+    return same and first is not None and _WORD.fullmatch(_plain(first)) is not None
 
 
 def _cell(value: Any) -> str:

@@ -12,7 +12,7 @@ from order_skills.http import is_path_id
 from order_skills.orders import Item, Order, Product
 from order_skills.playbooks import daily_check, wrong_size
 from order_skills.refunds.intents import Intent, Request
-from order_skills.tools import arguments, daily
+from order_skills.tools import arguments, daily, in_flight
 from order_skills.tools.arguments import Arguments, Instant, ItemId, OrderId
 from order_skills.tools.declare import Effect, ToolCall, ToolSpec
 from order_skills.tools.items import items_of
@@ -33,8 +33,9 @@ class WrongSizeArguments(Arguments):
 
 async def wrong_size_playbook(call: ToolCall, given: WrongSizeArguments) -> WrongSizeAnswer:
     """What was bought, what else there is, and what to do."""
-    order = await call.store.get_order(given.order_id)
-    items = _sized(call, order, given.item_id)
+    order = await in_flight.get_order(call.store, given.order_id)
+    sized = _sized(call, order, given.item_id)
+    items = sized[: wrong_size.MAX_ITEMS]
     products = await _products(call, items)
     refunds = {
         item.item_id: await call.workspace.desk.check(
@@ -44,7 +45,10 @@ async def wrong_size_playbook(call: ToolCall, given: WrongSizeArguments) -> Wron
         )
         for item in items
     }
-    return wrong_size.playbook(order, items, products, refunds, given.wanted_size)
+    left_out = len(sized) - len(items)
+    return wrong_size.playbook(
+        order, items, products, refunds, given.wanted_size, left_out=left_out
+    )
 
 
 def _sized(call: ToolCall, order: Order, item_id: str | None) -> list[Item]:
@@ -71,7 +75,7 @@ async def _products(call: ToolCall, items: list[Item]) -> dict[str, Product]:
         if not is_path_id(product_id):
             continue
         try:
-            products[product_id] = await call.store.product(product_id)
+            products[product_id] = await in_flight.product(call.store, product_id)
         except StoreError as error:
             # A product that was deleted since leaves the guide without alternatives.
             if error.code is not Code.NOT_SUPPORTED:

@@ -236,6 +236,7 @@ LIST_WEBHOOKS = ToolSpec(
     arguments=ListWebhooksArguments,
     answer=ListWebhooksAnswer,
     run=list_webhooks,
+    rest={"webhooks": "the person sees all with `order-skills webhooks list`"},
     needs=lambda store: store.webhooks,
     wanted=_allowed,
 )
