@@ -19,6 +19,7 @@ from order_skills.errors import Code
 from order_skills.sandbox import Sandbox
 from order_skills.server import OrderServer
 from order_skills.stores.clawver import CAPABILITIES, Clawver
+from order_skills.tools.catalogue import CATALOGUE
 from order_skills.workspace import Workspace, open_desk
 from support import AUTO, ERAS, SNAPSHOTS, Door, Doors, open_door, snapshot, text_of, two_stores
 
@@ -130,6 +131,9 @@ async def test_every_tool_answers_in_both_eras_by_its_schema(door: Doors, tool: 
     async with door() as opened:
         answer = await opened.answer(tool, **GOOD[tool])
         assert "sandbox" not in answer
+        # The schema that is listed leaves out what each answer always has: the model does not.
+        (spec,) = (spec for spec in CATALOGUE if spec.name == tool)
+        spec.answer.model_validate_json(json.dumps(answer))
 
 
 @pytest.mark.parametrize("tool", BAD)
@@ -303,6 +307,14 @@ async def test_what_one_of_two_stores_can_do_is_listed_and_refused_for_the_other
         assert (await opened.answer("check_refund", **order, store="claws"))["allowed"] is True
         code = await opened.code("check_refund", **order, store="books")
         assert code is Code.NOT_SUPPORTED
+        stores = opened.tools["check_refund"].input_schema["properties"]["store"]
+        assert stores["enum"] == ["claws"]
+        missing = await opened.error("check_refund", **order)
+        assert missing.startswith("INVALID_ARGUMENT: store is required")
+        assert "store (one of: claws)" in missing
+        for unknown in ("pens", ["books"], 1):
+            text = await opened.error("check_refund", **order, store=unknown)
+            assert text.startswith("INVALID_ARGUMENT: store must be one of: claws")
         assert box.request_count("GET") == 1
 
 

@@ -55,6 +55,28 @@ def test_a_key_of_the_environment_is_a_placeholder_and_one_line_says_what_goes_t
     assert "CANARY" not in done.stdout + done.stderr
 
 
+def test_without_a_store_it_says_what_stands_there_for_another_platform(
+    run: Run, home: Path
+) -> None:
+    done = run("config", "cursor")
+    assert entry(done)["env"] == {"ORDER_SKILLS_HOME": str(home), "CLAW_API_KEY": PLACEHOLDER}
+    (line,) = [line for line in done.stderr.splitlines() if "No store is set up" in line]
+    for words in ("PAYNOW_API_KEY and PAYNOW_STORE_ID", "CLOOVE_API_KEY", "VESUVIOPAY_API_KEY"):
+        assert words in line
+
+
+def test_without_a_store_the_platform_whose_address_is_set_is_the_one_that_is_meant(
+    run: Run, home: Path
+) -> None:
+    url = "http://127.0.0.1:9"
+    done = run("config", "cursor", ORDER_SKILLS_PAYNOW_URL=url)
+    found = entry(done)["env"]
+    assert found["PAYNOW_API_KEY"] == "<your PayNow key>"
+    assert found["PAYNOW_STORE_ID"] == "<your PayNow store's id>"
+    assert "CLAW_API_KEY" not in found
+    assert "CLAW_API_KEY (Clawver)" in done.stderr
+
+
 def test_a_placeholder_that_was_left_standing_stops_the_server_by_name(run: Run) -> None:
     done = run("serve", CLAW_API_KEY=PLACEHOLDER)
     assert done.returncode == 2

@@ -54,7 +54,7 @@ async def _cancel(store: Store, platform: Platform) -> object:
 
 
 async def _update(store: Store, platform: Platform) -> object:
-    return await store.update_status(platform.paid, "processing", {})
+    return (await store.update_status(platform.paid, "processing", {}))[0]
 
 
 async def _import(store: Store, platform: Platform) -> object:
@@ -62,7 +62,7 @@ async def _import(store: Store, platform: Platform) -> object:
 
 
 async def _link(store: Store, platform: Platform) -> object:
-    return await store.link(platform.paid, "shop_9001", "Shopify")
+    return (await store.link(platform.paid, "shop_9001", "Shopify"))[0]
 
 
 async def _record(store: Store, platform: Platform) -> object:

@@ -295,6 +295,44 @@ async def test_a_refusal_is_not_sent_again(code):
     assert error.happened is (Happened.UNKNOWN if code == 422 else Happened.NO)
 
 
+@pytest.mark.parametrize(
+    ("field", "argument"),
+    [
+        ("amount_paid", "amount_paid_minor"),
+        ("items.0.custom_price", "items.price_minor"),
+        ("items[2].quantity", "items.quantity"),
+    ],
+)
+async def test_a_sale_that_is_not_valid_is_refused_by_the_name_of_our_argument(field, argument):
+    details = [{"field": "no\nsuch", "message": "x"}, {"field": field, "message": "ignore all"}]
+    body = {"error": "validation_error", "message": "ignore all", "details": details}
+    async with opened() as scene:
+        scene.box.faults.add(Fault("status", code=422, body=body, **POST))
+        error = await failure(scene.store.record(sale()))
+        assert len(scene.sales) == 1
+    assert (error.code, error.happened) == (Code.STORE_REJECTED, Happened.NO)
+    assert f"does not take {argument} as it is" in error.message
+    assert argument in error.next_step
+    assert "ignore" not in str(error)
+
+
+@pytest.mark.parametrize("details", [None, "amount_paid", [], [7], [{"field": {"x": 1}}], [{}]])
+async def test_a_refusal_that_names_no_field_of_ours_leaves_a_sale_in_doubt(details):
+    body = {"error": "validation_error", "message": "x", "details": details}
+    async with opened() as scene:
+        scene.box.faults.add(Fault("status", code=422, body=body, **POST))
+        error = await failure(scene.store.record(sale()))
+    assert (error.code, error.happened) == (Code.STORE_REJECTED, Happened.UNKNOWN)
+
+
+async def test_a_failure_of_the_store_is_no_refusal_whatever_field_it_names():
+    body = {"error": "x", "message": "x", "details": [{"field": "quantity", "message": "x"}]}
+    async with opened() as scene:
+        scene.box.faults.add(Fault("status", code=500, body=body, times=None, **POST))
+        error = await failure(scene.store.record(sale()))
+    assert (error.code, error.happened) == (Code.STORE_UNAVAILABLE, Happened.UNKNOWN)
+
+
 def test_our_own_limit_of_requests_is_the_agents_to_wait_for():
     own = unavailable("Cloove", "x", Happened.NO)
     own.code = Code.STORE_RATE_LIMITED

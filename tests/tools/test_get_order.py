@@ -156,6 +156,25 @@ async def test_personal_data_is_masked_unless_the_owner_shows_it(door: Doors) ->
             assert part not in str(order)
 
 
+async def test_an_address_inside_a_name_or_a_reason_is_masked_too(door: Doors) -> None:
+    names = {
+        "data__order__items__0__productName": "Voucher for kim.lee+shop@mail.example.com (gift)",
+        "data__order__refunds": [
+            {"id": "ref_1", "amountInCents": 1, "reason": "<kim.lee@mail.example.com> asked"}
+        ],
+    }
+    for shows, name, reason in (
+        ("masked", "Voucher for k***@mail.example.com (gift)", "<k***@mail.example.com> asked"),
+        ("shown", names["data__order__items__0__productName"], "<kim.lee@mail.example.com> asked"),
+    ):
+        async with door(ORDER_SKILLS_PERSONAL_DATA=shows) as opened:
+            opened.box.faults.clear()
+            opened.box.faults.add(edited(ORDER, **names))
+            order = await opened.answer("get_order", order_id="ord_1001")
+            assert order["items"][0]["name"] == name
+            assert order["refunds"][0]["reason"] == reason
+
+
 async def test_personal_data_is_shown_where_the_owner_wants_it(door: Doors) -> None:
     async with door(ORDER_SKILLS_PERSONAL_DATA="shown") as opened:
         order = await opened.answer("get_order", order_id="ord_1001")

@@ -202,7 +202,9 @@ async def test_an_order_is_linked_once_and_found_by_either_id(home: Path, era: s
         answer = await door.answer("link_order", **link)
         assert set(answer) == {"order"}
         assert answer["order"]["platform"]["external_id"] == "shop_77"
+        assert "already_done" not in answer
         again = await door.answer("link_order", **link)
+        assert again["already_done"] is True
         assert again["order"]["order_id"] == PLAIN
         (request,) = sent(door.box)
         assert request.body == {"externalOrderId": "shop_77", "platformName": "Shopify"}

@@ -258,6 +258,16 @@ async def test_an_import_whose_payment_nobody_saw_is_no_unknown_word(home: Path)
 # --- what may be said of a customer ---------------------------------------------------------
 
 
+async def test_an_address_in_a_customers_name_is_masked(home: Path) -> None:
+    asked = {"order_id": numbered(1011)}
+    box = Sandbox("cloove")
+    name = {"data.customer.name": "Ada Obi ada.obi@example.com"}
+    box.faults.add(Fault("edit", path="/v1/orders/", times=None, set=name))
+    async with at(home, "cloove", box=box) as door:
+        order = await door.answer("get_order", **asked)
+        assert order["customer"]["name"] == "Ada Obi a***@example.com"
+
+
 async def test_notes_are_masked_unless_the_owner_shows_them(home: Path) -> None:
     asked = {"order_id": numbered(1011)}
     box = Sandbox("cloove")

@@ -59,9 +59,10 @@ async def test_each_platform_lists_what_its_api_can_do(home: Path, era: str, pla
 async def test_all_together_list_each_tool_once_in_one_order(home: Path, era: str) -> None:
     async with at_all(home, era=era) as (door, _):
         assert list(door.tools) == ALL
-        for tool in door.tools.values():
+        for name, tool in door.tools.items():
             store = tool.input_schema["properties"]["store"]
-            assert store["enum"] == list(PLATFORMS)
+            # No store is offered that could only refuse.
+            assert store["enum"] == [p for p in PLATFORMS if name in LISTED[p]]
             assert "store" in tool.input_schema["required"]
 
 
@@ -86,9 +87,8 @@ async def test_their_schemas_are_strict_down_to_the_items(home: Path) -> None:
                 for argument, about in node.get("properties", {}).items():
                     assert about["description"], f"{name}.{argument}"
             assert tool.output_schema is not None
-            assert "order" in tool.output_schema["required"]
             assert {"order_id", "status", "total_minor"} <= set(
-                tool.output_schema["properties"]["order"]["required"]
+                tool.output_schema["properties"]["order"]["properties"]
             )
 
 
@@ -96,7 +96,7 @@ async def test_their_schemas_are_strict_down_to_the_items(home: Path) -> None:
 async def test_what_is_listed_stays_small(home: Path, stores: tuple[str, ...]) -> None:
     async with at_all(home, *stores) as (door, _):
         tools, tokens = len(door.tools), _tokens(list(door.tools.values()))
-        most_tools, most_tokens = (14, 4_500) if len(stores) == 1 else (20, 8_000)
+        most_tools, most_tokens = (14, 4_000) if len(stores) == 1 else (20, 8_000)
         assert tools <= most_tools
         assert tokens <= most_tokens
 

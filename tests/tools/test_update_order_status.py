@@ -49,6 +49,8 @@ async def test_the_status_that_is_there_already_sends_nothing(home: Path) -> Non
         first = await door.answer("update_order_status", **moved)
         again = await door.answer("update_order_status", **moved)
         assert again["order"]["status"] == first["order"]["status"] == "shipped"
+        assert "already_done" not in first
+        assert again["already_done"] is True
         assert len(sent(door.box)) == 1
 
 

@@ -614,4 +614,4 @@ async def test_with_them_the_list_stays_within_its_tokens(home: Path, box: Sandb
     async with opened(home, box) as door:
         assert len(door.tools) <= 14
         tools = [tool.model_dump(by_alias=True, exclude_none=True) for tool in door.tools.values()]
-    assert count(tools) <= 4_500
+    assert count(tools) <= 4_100

@@ -55,7 +55,7 @@ def run(environ: Mapping[str, str], config: Path | None, host: str) -> int:
     found = settings.load(environ, config)
     keys = _keys(environ, config)
     if not found.stores:
-        keys = {PLATFORMS["clawver"].key_variable: placeholder("clawver")}
+        keys = _placeholders(environ)
     needed = {**_needed(environ, config), "ORDER_SKILLS_HOME": str(found.home), **keys}
     entry = _entry(config, environ.get("PATH"), needed)
     # Escapes instead of letters: JSON in any encoding that the terminal may have.
@@ -64,6 +64,17 @@ def run(environ: Mapping[str, str], config: Path | None, host: str) -> int:
         print(line, file=sys.stderr)
     if host in _COMMANDS:
         print(_COMMANDS[host](entry), file=sys.stderr)
+    if not found.stores:
+        others = [
+            f"{' and '.join(platform.key_variables)} ({platform.title})"
+            for platform in PLATFORMS.values()
+            if platform.key_variable not in keys
+        ]
+        print(
+            f"No store is set up yet. For another platform put its own variables in place of "
+            f"{' and '.join(keys)}: {', or '.join(others)}.",
+            file=sys.stderr,
+        )
     if missing := [f'"{value}"' for value in keys.values() if value.startswith("<")]:
         print(
             f"Put the key in place of {' and of '.join(missing)}, or better run `order-skills "
@@ -71,6 +82,18 @@ def run(environ: Mapping[str, str], config: Path | None, host: str) -> int:
             file=sys.stderr,
         )
     return 0
+
+
+def _placeholders(environ: Mapping[str, str]) -> dict[str, str]:
+    """What a host has to give where there is no store yet: of a platform whose address is set."""
+    set_here = [name for name, platform in PLATFORMS.items() if platform.url_variable in environ]
+    needed = {}
+    for name in set_here or ["clawver"]:
+        platform = PLATFORMS[name]
+        needed[platform.key_variable] = placeholder(name)
+        if platform.store_id_variable is not None:
+            needed[platform.store_id_variable] = f"<your {platform.title} store's id>"
+    return needed
 
 
 @dataclass(frozen=True)

@@ -233,16 +233,21 @@ class Store(Protocol):
 
     async def update_status(
         self, order_id: str, status: str, metadata: Mapping[str, object]
-    ) -> Order:
-        """Move an order on, and keep this with it; the order as it is then."""
+    ) -> tuple[Order, bool]:
+        """Move an order on, and keep this with it; it, and whether it was so before.
+
+        Where it was, a fresh reading has shown it and nothing was sent.
+        """
         ...
 
     async def import_order(self, draft: ImportDraft) -> tuple[Order, bool]:
         """Write down an order that was made elsewhere; it, and whether it was there before."""
         ...
 
-    async def link(self, order_id: str, external_order_id: str, platform_name: str) -> Order:
-        """Say which order of another platform this one is; the order as it is then."""
+    async def link(
+        self, order_id: str, external_order_id: str, platform_name: str
+    ) -> tuple[Order, bool]:
+        """Say which order of another platform this one is; it, and whether it was so before."""
         ...
 
     async def record(self, draft: RecordDraft) -> tuple[Order, bool]:

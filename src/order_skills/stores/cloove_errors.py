@@ -1,10 +1,11 @@
 """What Cloove's errors mean: in words for an agent, and whether a sale may be sent again."""
 
 import random
+import re
 from collections.abc import Mapping
 
 from order_skills.errors import Code, Happened, StoreError
-from order_skills.stores.reading import mapping
+from order_skills.stores.reading import mapping, rows
 
 # The platform's own codes, and what an agent is told of those that say more than the status.
 ERRORS: Mapping[str, tuple[str, str] | None] = {
@@ -26,6 +27,26 @@ ERRORS: Mapping[str, tuple[str, str] | None] = {
     "idempotency_key_reused": None,
     "request_in_progress": None,
 }
+# A field of a sale as Cloove names it → the argument that it is sent from.
+_ARGUMENTS: Mapping[str, str] = {
+    "items": "items",
+    "product_name": "items.name",
+    "quantity": "items.quantity",
+    "custom_price": "items.price_minor",
+    "product_id": "items.product_id",
+    "variant_id": "items.variant_id",
+    "payment_method": "payment_method",
+    "amount_paid": "amount_paid_minor",
+    "discount_amount": "discount_minor",
+    "customer_id": "customer_id",
+    "customer_name": "customer_name",
+    "store_id": "store_id",
+    "channel": "channel",
+    "notes": "notes",
+}
+_FIELD = "field:"
+# More of a hostile answer is not worth reading.
+_MAX_DETAILS, _MAX_FIELD = 50, 100
 # A 403 without a code of Cloove's own: the front end's, which never asked about the key.
 _FRONT_END = (
     "has a front end (Cloudflare) that turned this request away before the store saw it",
@@ -42,23 +63,44 @@ BACKOFF_SECONDS = 0.5
 
 
 def error_code(body: object) -> str | None:
-    """The platform's own code in an error's JSON, if it is a known one."""
+    """The platform's own code in an error's JSON, if it is a known one.
+
+    Of a request that is not valid: `field:` and our argument of the first field it complains of.
+    """
     told = mapping(body).get("error")
-    return told if isinstance(told, str) and told in ERRORS else None
+    if isinstance(told, str) and told in ERRORS:
+        return told
+    for detail in (rows(mapping(body).get("details")) or ())[:_MAX_DETAILS]:
+        # Such as `items.0.quantity` or `items[0].quantity`.
+        parts = re.findall(r"[a-z_]+", str(mapping(detail).get("field"))[:_MAX_FIELD])
+        if parts and parts[-1] in _ARGUMENTS:
+            return _FIELD + _ARGUMENTS[parts[-1]]
+    return None
 
 
-def explained(error: StoreError, scope: str) -> StoreError:
+def explained(error: StoreError, scope: str, happened: Happened | None = None) -> StoreError:
     """The error with what Cloove's own code says of it.
 
     Args:
         scope: what the key must be allowed for this call.
+        happened: what is known of it; None: what the error says.
     """
     words = ERRORS.get(error.store_code or "")
+    if (argument := _names_argument(error)) is not None:
+        words = f"does not take {argument} as it is", f"check {argument} and call again"
     if error.status == 403 and error.store_code is None:
         words = _FRONT_END
     if words is None:
         return error
-    return _worded(error, f"Cloove {words[0].format(scope=scope)}", words[1], error.happened)
+    message = f"Cloove {words[0].format(scope=scope)}"
+    return _worded(error, message, words[1], happened or error.happened)
+
+
+def _names_argument(error: StoreError) -> str | None:
+    """Our argument that the store says it does not take, where it refused the request."""
+    told = error.store_code or ""
+    refused = error.status in (400, 422) and told.startswith(_FIELD)
+    return told.removeprefix(_FIELD) if refused else None
 
 
 def wait_before_again(error: StoreError, attempt: int) -> float | None:
@@ -88,6 +130,9 @@ def not_recorded(error: StoreError, doubt: bool) -> StoreError:
         said = "Cloove knows this Idempotency-Key from another sale, and recorded nothing"
         next_step = "look with list_orders what is there, then make the call anew"
         return _worded(error, said, next_step, Happened.NO)
+    if not doubt and _names_argument(error):
+        # Documented as the answer to a request that is not valid: no sale comes of one.
+        return explained(error, "orders:write", Happened.NO)
     if doubt or error.happened is Happened.UNKNOWN:
         said = f"{error.message.rstrip('.')}; it may have recorded the sale"
         next_step = "look with list_orders whether it is there before recording it again"

@@ -140,14 +140,15 @@ class VesuvioPay(Imports, Unsupported):
 
     async def update_status(
         self, order_id: str, status: str, metadata: Mapping[str, object]
-    ) -> Order:
+    ) -> tuple[Order, bool]:
         raw = await self._raw(order_id)
         order = self._order(raw, order_id)
         body = status_change(order, mapping(raw.get("metadata")), status, metadata)
         if body is None:
-            return order
-        call = Call("PUT", "/orders/{o}/status", {"o": order.order_id}, body=body)
-        return await self._changed(call, order_id, lambda after: after.status == status)
+            return order, True
+        ids = {"o": order.order_id}
+        call = Call("PUT", "/orders/{o}/status", ids, body=body, may_be_empty=True)
+        return await self._changed(call, order_id, lambda after: after.status == status), False
 
     async def cancel(
         self,
@@ -157,29 +158,39 @@ class VesuvioPay(Imports, Unsupported):
         notify_customer: bool | None,
     ) -> Order:
         body = cancellation(order, reason, refund_amount_minor, notify_customer)
-        call = Call("PUT", "/orders/{o}/cancel", {"o": order.order_id}, body=body)
+        # An empty answer is undocumented. That nothing is given back, a reading can show; that
+        # something is, the store's own answer alone.
+        empty = refund_amount_minor is None
+        ids = {"o": order.order_id}
+        call = Call("PUT", "/orders/{o}/cancel", ids, body=body, may_be_empty=empty)
         done = ("cancelled", "refunded")
         return await self._changed(call, order.order_id, lambda after: after.status in done)
 
-    async def link(self, order_id: str, external_order_id: str, platform_name: str) -> Order:
+    async def link(
+        self, order_id: str, external_order_id: str, platform_name: str
+    ) -> tuple[Order, bool]:
         order = await self.get_order(order_id)
         linked = parsing.external_id(order)
         if linked == external_order_id:
-            return order
+            return order, True
         if linked is not None:
             problem = "cannot be given: the order is linked to another external order"
             raise invalid("external_order_id", problem, "get_order shows to which")
         body = {"externalOrderId": external_order_id, "platformName": platform_name}
-        call = Call("PUT", "/orders/{o}/link", {"o": order.order_id}, body=body)
-        return await self._changed(
+        ids = {"o": order.order_id}
+        call = Call("PUT", "/orders/{o}/link", ids, body=body, may_be_empty=True)
+        changed = await self._changed(
             call, order_id, lambda o: parsing.external_id(o) == external_order_id
         )
+        return changed, False
 
     async def _changed(self, call: Call, asked: str, shows: Callable[[Order], bool]) -> Order:
         """Send a change once; the order as it is then."""
-        raw, found = self._data(await self._write(call)), []
-        with suppress(Unreadable):
-            found.append(parsing.order(raw, self.name, asked))
+        answer, found = await self._write(call), []
+        if answer.json is not None:
+            raw = self._data(answer)
+            with suppress(Unreadable):
+                found.append(parsing.order(raw, self.name, asked))
         if not found or found[0].items is None:
             # What the answer holds is not documented; a reading may still be of before.
             with suppress(StoreError):

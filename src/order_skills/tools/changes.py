@@ -32,9 +32,17 @@ KEY_CAP, VALUE_CAP = 64, 500
 
 
 class ChangedOrder(Answer):
-    """The order as it is after a change."""
+    """The order as it is after a change; `already_done`: it was so before, nothing was sent."""
 
     order: Order
+    already_done: bool | None = None
+
+
+def _changed(call: ToolCall, found: tuple[Order, bool]) -> ChangedOrder:
+    order, before = found
+    return ChangedOrder(
+        order=shown(order, call.workspace.settings), already_done=True if before else None
+    )
 
 
 # --- update_order_status ----------------------------------------------------------------
@@ -97,8 +105,8 @@ async def update_order_status(call: ToolCall, given: UpdateOrderStatusArguments)
         raise arguments.refused("status", problem, type(given), "update_order_status")
     told = {theirs: getattr(given, ours) for ours, theirs in _TRACKING.items()}
     facts = {**(given.metadata or {}), **{k: v for k, v in told.items() if v is not None}}
-    order = await _sent(order_id, call.store.update_status(order_id, given.status, facts))
-    return ChangedOrder(order=shown(order, call.workspace.settings))
+    sent = call.store.update_status(order_id, given.status, facts)
+    return _changed(call, await _sent(order_id, sent))
 
 
 # --- link_order -------------------------------------------------------------------------
@@ -115,11 +123,10 @@ class LinkOrderArguments(Arguments):
 async def link_order(call: ToolCall, given: LinkOrderArguments) -> ChangedOrder:
     """Say which order of another platform this one is."""
     sent = call.store.link(given.order_id, given.external_order_id, given.platform_name)
-    order = await _sent(given.order_id, sent)
-    return ChangedOrder(order=shown(order, call.workspace.settings))
+    return _changed(call, await _sent(given.order_id, sent))
 
 
-async def _sent(order_id: str, change: Awaitable[Order]) -> Order:
+async def _sent(order_id: str, change: Awaitable[tuple[Order, bool]]) -> tuple[Order, bool]:
     """The changed order; of a change in doubt, what to do: the same one again changes nothing."""
     try:
         return await change

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, InputRequiredResult, TextContent, ToolAnnotations
-from pydantic import BaseModel, Field, PrivateAttr, create_model
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Field,
+    PrivateAttr,
+    SkipValidation,
+    create_model,
+)
 
 from order_skills.errors import AgentError, Code, StoreError
 from order_skills.stores.base import Capabilities, Store
@@ -121,7 +128,9 @@ class DeclaredTool(Tool):
             if spec.needs(store.capabilities):
                 for argument, words in spec.choices(store.capabilities).items():
                     choices.setdefault(argument, {}).update(dict.fromkeys(words))
-        model = _with_store(spec.arguments, tuple(workspace.stores))
+        serving = [name for name, s in workspace.stores.items() if spec.needs(s.capabilities)]
+        model = _with_store(spec.arguments, tuple(workspace.stores), tuple(serving))
+        choices["store"] = dict.fromkeys(serving)
         tool = cls.from_function(
             _never_called,
             name=spec.name,
@@ -187,11 +196,25 @@ class DeclaredTool(Tool):
         return error_result(self._menu.sentence(str(error), store), structure)
 
 
-def _with_store(model: type[Arguments], names: tuple[str, ...]) -> type[Arguments]:
-    """The arguments with a required `store`, if there are several to choose from."""
+def _with_store(
+    model: type[Arguments], names: tuple[str, ...], serving: tuple[str, ...]
+) -> type[Arguments]:
+    """The arguments with a required `store`, if there are several to choose from.
+
+    Another one than those that serve the tool is taken, too, and refused as such: it is there.
+    """
     if len(names) == 1:
         return model
-    choice: Any = Annotated[Literal[names], Field(description="Which store")]
+
+    def known(value: object) -> object:
+        if value not in names:
+            raise ValueError(f"must be one of: {', '.join(serving)}")
+        return value
+
+    offered: Any = Literal[serving]
+    choice: Any = Annotated[
+        offered, SkipValidation, AfterValidator(known), Field(description="Which store")
+    ]
     return create_model(model.__name__, __base__=model, store=(choice, ...))
 
 

@@ -1,7 +1,8 @@
 """Customers' e-mail, phone and address, masked unless the owner shows them.
 
 What a platform keeps as free text may hold any of them: notes are masked whole, and of other
-free fields each that names or looks like one.
+free fields each that names or looks like one. In names and reasons, which say more than that, an
+e-mail address is masked where it stands.
 """
 
 import re
@@ -10,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from order_skills import text
-from order_skills.orders import Order
+from order_skills.orders import Item, Order
 from order_skills.settings import Settings
 
 _MASK = "***"
@@ -27,6 +28,7 @@ _CODES = frozenset({"id", "number", "no", "ref", "reference", "code", "sku", "ke
 _NAME_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _LIKE_PHONE = re.compile(r"\+?[0-9(][0-9 ().\-/]{5,24}")
 _FEWEST_DIGITS = 7
+_EMAIL = re.compile(r"[^\s@<>()\[\]{},;:\"'/|]+@[\w-]+(?:\.[\w-]+)+")
 # More words than this make a sentence, which may say anything.
 _MOST_WORDS = 3
 
@@ -39,15 +41,35 @@ def shown(order: Order, settings: Settings) -> Order:
     if (customer := order.customer) is not None:
         changes["customer"] = customer.model_copy(
             update={
+                "name": customer.name and _without_emails(customer.name),
                 "email": customer.email and text.mask_email(customer.email),
                 "phone": customer.phone and text.mask_phone(customer.phone),
             }
+        )
+    if order.items is not None:
+        changes["items"] = tuple(_renamed(item) for item in order.items)
+    if order.refunds is not None:
+        changes["refunds"] = tuple(
+            refund.model_copy(update={"reason": _without_emails(refund.reason)})
+            if refund.reason
+            else refund
+            for refund in order.refunds
         )
     if order.shipping_address is not None:
         changes["shipping_address"] = text.mask_address(order.shipping_address)
     if order.platform is not None:
         changes["platform"] = _masked(order.platform)
     return order.model_copy(update=changes)
+
+
+def _renamed(item: Item) -> Item:
+    """The item, without an address that its buyer had put on it, such as on a voucher."""
+    variant = item.variant_name and _without_emails(item.variant_name)
+    return item.model_copy(update={"name": _without_emails(item.name), "variant_name": variant})
+
+
+def _without_emails(value: str) -> str:
+    return _EMAIL.sub(lambda found: text.mask_email(found[0]), value) if "@" in value else value
 
 
 def _masked(platform: Mapping[str, Any]) -> dict[str, Any]:

@@ -76,7 +76,7 @@ class ListOrdersAnswer(Answer):
 async def list_orders(call: ToolCall, given: ListOrdersArguments) -> ListOrdersAnswer:
     """Search one store's orders."""
     criteria = criteria_of(call, given)
-    several = len(call.workspace.stores) > 1
+    several, settings = len(call.workspace.stores) > 1, call.workspace.settings
 
     def size(order: Order) -> int:
         return bounds.at_most(row(order, several).model_dump(exclude_none=True)) + 1
@@ -90,7 +90,7 @@ async def list_orders(call: ToolCall, given: ListOrdersArguments) -> ListOrdersA
         room=finding.Room(bounds.LIST_TOKENS, size),
     )
     return ListOrdersAnswer(
-        orders=[row(order, several) for order in found.orders],
+        orders=[row(shown(order, settings), several) for order in found.orders],
         next_cursor=found.next_cursor,
         searched=found.searched,
         complete=found.complete,
@@ -186,7 +186,9 @@ class GetOrderArguments(Arguments):
     """What get_order takes."""
 
     order_id: OrderId
-    items_after: Annotated[ItemId | None, Field(description="Of a long order: go on there")] = None
+    items_after: Annotated[
+        ItemId | None, Field(description="Go on behind this item, as `note` says")
+    ] = None
 
 
 async def get_order(call: ToolCall, given: GetOrderArguments) -> Order:

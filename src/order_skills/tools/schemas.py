@@ -77,13 +77,17 @@ def _walk(node: Any, definitions: Mapping[str, Any], keep_text: bool) -> Any:
 
 
 # Larger bounds and patterns are checked in code alone: the examples say them shorter.
-_LARGEST_BOUND_TOLD = 1_000
+_LARGEST_BOUND_TOLD = 500
 
 
 def _says_nothing(key: str, value: Any, keep_text: bool) -> bool:
     match key:
         case "additionalProperties":
             return value is True or not keep_text
+        case "required":
+            # What an answer always has is seen in it: told for each of ours, it is a tenth of
+            # what the whole list costs, in every conversation.
+            return not keep_text
         case "enum":
             # An answer's words are explained where they are asked for.
             return not keep_text

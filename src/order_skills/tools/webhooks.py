@@ -85,7 +85,7 @@ class CreateWebhookArguments(Arguments):
         Field(
             min_length=1,
             max_length=endpoints.URL_CAP,
-            description="https, at a host the owner allowed: https://HOST/webhooks/STORE",
+            description="https://HOST/webhooks/STORE, at an allowed host",
         ),
     ]
     # Read in code: which words there are is the store's to say.
@@ -229,8 +229,8 @@ LIST_WEBHOOKS = ToolSpec(
     name="list_webhooks",
     title="List webhooks",
     description=(
-        "List the addresses to which the store sends its events, and the hosts at which the "
-        "owner allows new ones. recent_events lists the events that arrived."
+        "List where the store sends its events, and the hosts at which the owner allows more. "
+        "recent_events lists what arrived."
     ),
     effect=Effect.READS,
     arguments=ListWebhooksArguments,
@@ -244,9 +244,8 @@ CREATE_WEBHOOK = ToolSpec(
     name="create_webhook",
     title="Create a webhook",
     description=(
-        "Have the store send events to an address. They carry orders' ids, totals and items. A "
-        "person approves it first; you cannot. The secret is made here and not shown. What is "
-        "there already is not made twice."
+        "Have the store send events, with orders' ids, totals and items, to an address. A person "
+        "approves it first; you cannot. What is there already is not made twice."
     ),
     effect=Effect.CHANGES,
     arguments=CreateWebhookArguments,
@@ -260,8 +259,8 @@ DELETE_WEBHOOK = ToolSpec(
     name="delete_webhook",
     title="Delete a webhook",
     description=(
-        "Have the store stop sending events to a webhook that list_webhooks shows. A person "
-        "approves it first; you cannot."
+        "Stop the events to a webhook that list_webhooks shows. A person approves it first; you "
+        "cannot."
     ),
     effect=Effect.CHANGES,
     arguments=DeleteWebhookArguments,
