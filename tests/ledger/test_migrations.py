@@ -18,7 +18,9 @@ from order_skills.refunds.schema import (
     APPLICATION_ID,
     COUNTED_STATES,
     POSTGRES_MIGRATIONS,
+    POSTGRES_NEEDS,
     SQLITE_MIGRATIONS,
+    SQLITE_NEEDS,
 )
 from order_skills.refunds.sqlite import SqliteLedger
 
@@ -84,9 +86,10 @@ def older(path: Path, version: int = 0) -> None:
 def older_postgres(version: int) -> list[str]:
     """The statements that an older version made its tables with."""
     return [
-        *(statement for statements in POSTGRES_MIGRATIONS[:version] for statement in statements),
         "CREATE TABLE refund_ledger (version BIGINT NOT NULL)",
-        f"INSERT INTO refund_ledger VALUES ({version})",
+        *(statement for statements in POSTGRES_MIGRATIONS[:version] for statement in statements),
+        f"INSERT INTO refund_ledger (version) VALUES ({POSTGRES_NEEDS[version - 1]})",
+        *(["UPDATE refund_ledger SET applied = 4"] if version == len(POSTGRES_MIGRATIONS) else []),
     ]
 
 
@@ -108,8 +111,8 @@ def test_a_ledger_of_an_older_version_is_brought_up_to_date_with_all_it_had(
         brought_to(ledger, State.SENDING, "order-x")
         ledger.verify()
     if isinstance(backend, PostgresBackend):
-        newest = [(len(POSTGRES_MIGRATIONS),)]
-        assert backend.run("SELECT version FROM refund_ledger") == newest
+        newest = [(POSTGRES_NEEDS[-1], len(POSTGRES_MIGRATIONS))]
+        assert backend.run("SELECT version, applied FROM refund_ledger") == newest
 
 
 @pytest.mark.parametrize("version", [0, *range(1, len(POSTGRES_MIGRATIONS) + 1)])
@@ -143,7 +146,7 @@ def test_an_older_ledger_is_brought_up_to_date_by_one_of_many(sqlite: SqliteBack
     for thread in threads:
         thread.join()
     assert failures == []
-    assert sqlite.run("PRAGMA user_version") == [(len(SQLITE_MIGRATIONS),)]
+    assert sqlite.run("PRAGMA user_version") == [(SQLITE_NEEDS[-1],)]
     with opened(sqlite) as ledger:
         ledger.verify()
 
@@ -227,3 +230,13 @@ def test_the_schema_names_the_states_that_the_table_of_moves_names() -> None:
         assert words == f"state IN ({named})"
     for migrations in (SQLITE_MIGRATIONS, POSTGRES_MIGRATIONS):
         assert all(f"'{state}'" in migrations[0][0] for state in State)
+
+
+def test_each_migration_says_what_a_process_must_know() -> None:
+    for needs, migrations in (
+        (SQLITE_NEEDS, SQLITE_MIGRATIONS),
+        (POSTGRES_NEEDS, POSTGRES_MIGRATIONS),
+    ):
+        assert len(needs) == len(migrations)
+        assert list(needs) == sorted(needs)
+        assert all(number <= version for version, number in enumerate(needs, start=1))

@@ -14,11 +14,17 @@ import secrets
 import sqlite3
 import stat
 from collections.abc import Callable
+from itertools import takewhile
 from pathlib import Path
-from typing import Any
 
 from order_skills.refunds.ledger import LedgerError
-from order_skills.refunds.schema import APPLICATION_ID, SQLITE_MIGRATIONS
+from order_skills.refunds.schema import (
+    APPLICATION_ID,
+    APPLIED_SINCE,
+    MOVED_AWAY,
+    SQLITE_MIGRATIONS,
+    SQLITE_NEEDS,
+)
 
 # UPDATE … RETURNING came with 3.35 (2021).
 OLDEST_SQLITE = (3, 35, 0)
@@ -37,6 +43,8 @@ _NETWORKS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph"}) |
 }
 
 Connect = Callable[..., sqlite3.Connection]
+# Kind, name and table of each thing, and its words.
+Schema = dict[tuple[str, str, str], str]
 
 
 def must_be_new_enough(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> None:
@@ -193,28 +201,59 @@ def open_file(path: Path, connect: Connect, busy_seconds: float) -> sqlite3.Conn
     return connection
 
 
+def applied(connection: sqlite3.Connection) -> int:
+    """How many migrations the ledger has seen."""
+    (needs,) = connection.execute("PRAGMA user_version").fetchone()
+    if needs < APPLIED_SINCE:
+        return int(needs)
+    return int(connection.execute("SELECT applied FROM refund_ledger").fetchone()[0])
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the schema up to date, within a transaction that shuts all others out."""
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    for number, statements in enumerate(SQLITE_MIGRATIONS[version:], start=version + 1):
+    before = applied(connection)
+    (needs,) = connection.execute("PRAGMA user_version").fetchone()
+    moved = MOVED_AWAY if needs >= MOVED_AWAY else 0
+    for number, statements in enumerate(SQLITE_MIGRATIONS[before:], start=before + 1):
         for statement in statements:
             connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {number}")
+        if number >= APPLIED_SINCE:
+            connection.execute("UPDATE refund_ledger SET applied = ?", (number,))
+        connection.execute(f"PRAGMA user_version = {SQLITE_NEEDS[number - 1] + moved}")
 
 
-def schema_of(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
+def schema_of(connection: sqlite3.Connection) -> Schema:
     """Every table, index and trigger, word for word."""
-    return connection.execute(
+    rows = connection.execute(
         "SELECT type, name, tbl_name, sql FROM sqlite_master"
         " WHERE name NOT LIKE 'sqlite_%' ORDER BY type, name"
-    ).fetchall()
+    )
+    return {(kind, name, table): sql for kind, name, table, sql in rows}
 
 
-def expected_schema() -> list[tuple[Any, ...]]:
+def expected_schema() -> Schema:
     """What `schema_of` gives for a ledger of this version."""
     with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         migrate(connection)
         return schema_of(connection)
+
+
+def is_as_expected(found: Schema, *, newer: bool) -> bool:
+    """Whether a schema is ours; of a newer version it may hold more, also in each table."""
+    expected = expected_schema()
+    if not newer:
+        return found == expected
+    return all(
+        found.get(thing) == sql or (thing[0] == "table" and _grew(sql, found.get(thing, "")))
+        for thing, sql in expected.items()
+    )
+
+
+def _grew(before: str, after: str) -> bool:
+    """Whether a table's words are these with columns put in between, as SQLite adds them."""
+    pairs = zip(before, after, strict=False)
+    kept = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    return len(after) > len(before) and after.endswith(before[kept:])
 
 
 def _sync_folder(folder: Path) -> None:

@@ -26,6 +26,7 @@ from order_skills.refunds.postgres_connection import (
 from order_skills.refunds.schema import (
     POSTGRES_INDEXES,
     POSTGRES_MIGRATIONS,
+    POSTGRES_NEEDS,
     POSTGRES_TRIGGERS,
 )
 
@@ -35,6 +36,8 @@ OWNER_DEAD_AFTER_SECONDS = 60.0
 _FORGET_OWNER_AFTER_SECONDS = 86_400.0
 # "OSLr" once more: one process at a time makes or changes the tables.
 _SCHEMA_LOCK = 0x4F534C72
+# What a process must know to work on a ledger of this version.
+_NEEDS = POSTGRES_NEEDS[-1]
 # COMMIT failed and these say that the server rolled back; after all others nobody knows.
 _ROLLED_BACK = ("23", "40")
 
@@ -191,23 +194,22 @@ class PostgresDatabase:
     # --- schema -------------------------------------------------------------------------
 
     def _update_schema(self) -> None:
+        newest = len(POSTGRES_MIGRATIONS)
         with self.write() as tx:
-            if _version(tx) == len(POSTGRES_MIGRATIONS):
+            if _is_usable(tx):
                 return
             tx.rows("SELECT pg_advisory_xact_lock(?)", (_SCHEMA_LOCK,))
-            version = _version(tx)
-            if version > len(POSTGRES_MIGRATIONS):
-                raise LedgerError(
-                    f"the ledger was written by a newer order-skills (schema {version}, this one"
-                    f" knows {len(POSTGRES_MIGRATIONS)}); upgrade"
-                )
-            for statements in POSTGRES_MIGRATIONS[version:]:
+            # Read again: whoever held the lock before us may have made it.
+            if _is_usable(tx):
+                return
+            _, before = _versions(tx)
+            if before == 0:
+                tx.rows("CREATE TABLE refund_ledger (version BIGINT NOT NULL)")
+                tx.rows("INSERT INTO refund_ledger (version) VALUES (0)")
+            for statements in POSTGRES_MIGRATIONS[before:]:
                 for statement in statements:
                     tx.rows(statement)
-            if version == 0:
-                tx.rows("CREATE TABLE refund_ledger (version BIGINT NOT NULL)")
-                tx.rows("INSERT INTO refund_ledger VALUES (?)", (len(POSTGRES_MIGRATIONS),))
-            tx.rows("UPDATE refund_ledger SET version = ?", (len(POSTGRES_MIGRATIONS),))
+            tx.rows("UPDATE refund_ledger SET version = ?, applied = ?", (_NEEDS, newest))
 
     def verify(self) -> None:
         """See `ledger_database.Database`: the indexes and triggers that guard, and fsync."""
@@ -266,12 +268,28 @@ class PostgresDatabase:
             self._drop()
 
 
-def _version(tx: _Transaction) -> int:
+def _is_usable(tx: _Transaction) -> bool:
+    """Whether the tables are there and up to date, or newer in a way that leaves room for us."""
+    known = len(POSTGRES_MIGRATIONS)
+    needs, applied = _versions(tx)
+    if needs > known:
+        raise LedgerError(
+            f"the ledger was written by a newer order-skills (schema {needs}, this one"
+            f" knows {known}); upgrade"
+        )
+    return applied >= known
+
+
+def _versions(tx: _Transaction) -> tuple[int, int]:
+    """What a process must know, and how many migrations were applied."""
     # Not to_regclass: it answers from a cache that does not see what another process made while
     # this transaction waited for it.
-    there = tx.rows(
-        "SELECT 1 FROM pg_class WHERE relname = 'refund_ledger' AND pg_table_is_visible(oid)"
+    columns = tx.rows(
+        "SELECT attname FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid"
+        " WHERE relname = 'refund_ledger' AND pg_table_is_visible(pg_class.oid) AND attnum > 0"
     )
-    if not there:
-        return 0
-    return int(tx.rows("SELECT version FROM refund_ledger")[0][0])
+    if not columns:
+        return 0, 0
+    applied = "applied" if ("applied",) in columns else "version"
+    needs, applied = tx.rows(f"SELECT version, {applied} FROM refund_ledger")[0]  # noqa: S608
+    return int(needs), int(needs if applied is None else applied)

@@ -5,12 +5,22 @@ are spelled out here, and not taken from `intents`, because they are part of wha
 a test holds the two together. The queries must repeat the same words, or neither database would
 use its partial indexes for them.
 
+Processes of two versions work on one ledger while a service is upgraded. So a ledger says two
+numbers: how many migrations were `applied`, and how many a process must know to work on it. A
+migration that only adds (a table, an index, a column with a default or without a value) leaves the
+second number as it is; one that changes what a row means, or what a process must do, raises it to
+itself, and then older processes are refused. See `SQLITE_NEEDS` and `POSTGRES_NEEDS`.
+
     refund_intent   one row per intent; `number` is the order in which they were written down
     refund_event    one row per move, append-only by trigger
     refund_freeze   the owner's stops; the one that was not lifted is in force
     webhook_event   one row per verified webhook; old ones are deleted
     refund_account  one row per account; PostgreSQL locks it while it reserves budget
     refund_owner    heartbeats (PostgreSQL); on SQLite an owner is alive while it holds a file lock
+    refund_ledger   how many migrations were applied
+    refund_move     on SQLite: this ledger was moved away, and takes nothing any more;
+                    on PostgreSQL: the moves that arrived
+    spent_state     answers of people's forms that were counted; old ones are deleted
 """
 
 from collections.abc import Mapping
@@ -138,6 +148,33 @@ _TABLES_3 = (
     "CREATE INDEX webhook_by_time ON webhook_event (received_at)",
 )
 
+# An answer counts once, at whichever replica. A ledger that was moved is never used again.
+_TABLES_4 = (
+    "CREATE TABLE spent_state (digest TEXT PRIMARY KEY, expires_at {real} NOT NULL)",
+    "CREATE INDEX spent_state_by_time ON spent_state (expires_at)",
+    "CREATE TABLE refund_move (move_id TEXT PRIMARY KEY, moved_at {real} NOT NULL)",
+)
+
+# Added to SQLite's user_version where a ledger was moved away: older versions refuse it, too.
+MOVED_AWAY = 1_000_000
+MOVED = "this ledger was moved to PostgreSQL: name that in ORDER_SKILLS_LEDGER"
+
+_IF_MOVED = f"WHEN EXISTS (SELECT 1 FROM refund_move) BEGIN SELECT RAISE(ABORT, '{MOVED}'); END"
+
+# Triggers, because they stop a process that has the file open since before it was moved, too.
+_SQLITE_TRIGGERS_4 = tuple(
+    f"CREATE TRIGGER {table}_moved_{deed.lower()} BEFORE {deed} ON {table} {_IF_MOVED}"
+    for table, deed in (
+        ("refund_intent", "INSERT"),
+        ("refund_intent", "UPDATE"),
+        ("refund_event", "INSERT"),
+        ("refund_freeze", "INSERT"),
+        ("refund_freeze", "UPDATE"),
+        ("webhook_event", "INSERT"),
+        ("spent_state", "INSERT"),
+    )
+)
+
 _SQLITE_TRIGGERS_1 = tuple(
     f"CREATE TRIGGER {name} BEFORE {deed} BEGIN SELECT RAISE(ABORT, '{words}'); END"
     for name, deed, words in (
@@ -186,13 +223,31 @@ SQLITE_MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (*_in_words(_TABLES_1, _SQLITE_WORDS), *_SQLITE_TRIGGERS_1),
     tuple(_in_words(_TABLES_2, _SQLITE_WORDS)),
     tuple(_in_words(_TABLES_3, _SQLITE_WORDS)),
+    (
+        "CREATE TABLE refund_ledger (applied INTEGER NOT NULL)",
+        "INSERT INTO refund_ledger (applied) VALUES (4)",
+        *_in_words(_TABLES_4, _SQLITE_WORDS),
+        *_SQLITE_TRIGGERS_4,
+    ),
 )
 
 POSTGRES_MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (*_in_words(_TABLES_1, _POSTGRES_WORDS), *_POSTGRES_TRIGGERS_1),
     tuple(_in_words(_TABLES_2, _POSTGRES_WORDS)),
     tuple(_in_words(_TABLES_3, _POSTGRES_WORDS)),
+    (
+        "ALTER TABLE refund_ledger ADD COLUMN applied BIGINT",
+        *_in_words(_TABLES_4, _POSTGRES_WORDS),
+    ),
 )
+
+# From the first migration on: what a process must know where so many are applied. It is kept in
+# SQLite's user_version and in PostgreSQL's refund_ledger.version, which older versions read.
+# SQLite went to 4 because versions before it compare every word of the schema.
+SQLITE_NEEDS = (1, 2, 3, 4)
+POSTGRES_NEEDS = (1, 2, 3, 3)
+# Before it, `applied` was not written down, and is what a process must know.
+APPLIED_SINCE = 4
 
 # What must exist in PostgreSQL for the promises to hold; SQLite compares every word instead.
 POSTGRES_INDEXES = frozenset({"one_request", "one_active", "one_store_refund"})

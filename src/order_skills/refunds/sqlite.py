@@ -21,13 +21,14 @@ from order_skills.refunds.ledger_database import Taken, Value
 from order_skills.refunds.ledger_rows import Row
 from order_skills.refunds.ledger_sql import SqlLedger
 from order_skills.refunds.owner_locks import OwnerLocks
-from order_skills.refunds.schema import SQLITE_MIGRATIONS
+from order_skills.refunds.schema import MOVED, MOVED_AWAY, SQLITE_MIGRATIONS
 
 # How long another process may hold the ledger: a thousand commits, and a tenth of the time that
 # a client waits for an answer.
 BUSY_SECONDS = 5.0
 # EXTRA, as SQLite gives it back.
 _SYNCHRONOUS_EXTRA = 3
+_UNFINISHED = "if the move was interrupted, run `order-skills ledger migrate` again"
 # Primary result codes, in the low byte of the extended ones.
 _PRIMARY = 0xFF
 
@@ -40,6 +41,7 @@ class SqliteLedger(SqlLedger):
         clock: Unix seconds.
         connect: makes connections, as `sqlite3.connect` does.
         busy_seconds: how long to wait for another process.
+        moved: open it although it was moved away, to finish that.
 
     Raises:
         LedgerError: the file cannot be used or trusted; it was left as it is.
@@ -52,8 +54,9 @@ class SqliteLedger(SqlLedger):
         clock: Callable[[], float] = time.time,
         connect: ledger_file.Connect = sqlite3.connect,
         busy_seconds: float = BUSY_SECONDS,
+        moved: bool = False,
     ) -> None:
-        super().__init__(SqliteDatabase(path, clock, connect, busy_seconds))
+        super().__init__(SqliteDatabase(path, clock, connect, busy_seconds, moved=moved))
 
 
 class _Transaction:
@@ -90,6 +93,8 @@ class SqliteDatabase:
         clock: Callable[[], float],
         connect: ledger_file.Connect,
         busy_seconds: float,
+        *,
+        moved: bool = False,
     ) -> None:
         # The folder may be reached through links; the file itself may not be one.
         self._path = path.parent.resolve() / path.name
@@ -113,7 +118,7 @@ class SqliteDatabase:
         with self._translated():
             self._connection = ledger_file.open_file(self._path, connect, busy_seconds)
         try:
-            self._update_schema()
+            self._update_schema(moved=moved)
             self._prove("quick_check")
         except BaseException:
             self._connection.close()
@@ -204,16 +209,20 @@ class SqliteDatabase:
 
     # --- schema and integrity -----------------------------------------------------------
 
-    def _update_schema(self) -> None:
+    def _update_schema(self, *, moved: bool) -> None:
         newest = len(SQLITE_MIGRATIONS)
         with self._translated():
-            (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-        if version > newest:
-            raise LedgerError(
-                f"{self._path} was written by a newer order-skills (schema {version}, this one"
-                f" knows {newest}); upgrade"
-            )
-        if version < newest:
+            (needs,) = self._connection.execute("PRAGMA user_version").fetchone()
+            if needs >= MOVED_AWAY:
+                if not moved:
+                    raise LedgerError(f"{self._path}: {MOVED}; {_UNFINISHED}")
+            elif needs > newest:
+                raise LedgerError(
+                    f"{self._path} was written by a newer order-skills (schema {needs}, this one"
+                    f" knows {newest}); upgrade"
+                )
+            outdated = ledger_file.applied(self._connection) < newest
+        if outdated:
             # EXCLUSIVE, and the version is read again inside: another process may be first.
             with self._between("BEGIN EXCLUSIVE", "COMMIT"):
                 ledger_file.migrate(self._connection)
@@ -224,10 +233,11 @@ class SqliteDatabase:
             tx.rows("PRAGMA shrink_memory")
             found = tx.rows(f"PRAGMA {check}(1)")[0][0]
             schema = ledger_file.schema_of(self._connection)
+            newer = ledger_file.applied(self._connection) > len(SQLITE_MIGRATIONS)
         if found != "ok":
             self._broken = f"{self._path} is damaged; keep it, and restore a backup"
             raise LedgerError(self._broken)
-        if schema != ledger_file.expected_schema():
+        if not ledger_file.is_as_expected(schema, newer=newer):
             self._broken = f"the tables of {self._path} were changed; restore a backup"
             raise LedgerError(self._broken)
 
