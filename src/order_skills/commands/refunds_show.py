@@ -16,7 +16,9 @@ from order_skills.refunds.ledger import Frozen
 from order_skills.refunds.words import words
 from order_skills.settings import Settings
 
-_HEADINGS = ("refund_id", "outcome", "amount", "order", "store", "age", "why")
+_HEADINGS = ("refund_id", "outcome", "amount", "order", "store", "age", "asked_by", "why")
+# Left out where nobody signed in.
+_ASKED_BY = _HEADINGS.index("asked_by")
 _TIMES = (
     "created_at",
     "expires_at",
@@ -44,6 +46,7 @@ def as_section_6(intent: Intent, *, sandbox: bool) -> dict[str, Any]:
         "store_refund_id": intent.store_refund_id,
         "processor_id": intent.processor_id,
         "settlement": intent.settlement,
+        "asked_by": intent.asked_by,
         "approved_by": intent.approved_by,
         # Looking moves nothing.
         "already_done": True,
@@ -67,7 +70,10 @@ def list_all(settings: Settings, *, as_json: bool, limit: int | None) -> int:
         refunds = [as_section_6(intent, sandbox=sandbox) for intent, sandbox in found]
         print(json.dumps({"refunds": refunds}, indent=2))
     elif found:
-        for line in _table([_HEADINGS, *(_row(i, now, sandbox=s) for i, s in found)]):
+        rows = [_HEADINGS, *(_row(i, now, sandbox=s) for i, s in found)]
+        if not any(intent.asked_by for intent, _ in found):
+            rows = [row[:_ASKED_BY] + row[_ASKED_BY + 1 :] for row in rows]
+        for line in _table(rows):
             tell(line)
     else:
         tell("There are no refunds yet.")
@@ -115,6 +121,7 @@ def _row(intent: Intent, now: float, *, sandbox: bool) -> tuple[str, ...]:
         intent.request.order_id,
         f"{intent.store} (sandbox)" if sandbox else intent.store,
         _age(now - intent.created_at),
+        intent.asked_by or "",
         intent.alarm or intent.why or "; ".join(intent.needs_person),
     )
 

@@ -165,6 +165,8 @@ class Decisions:
         request: Request,
         decided: Decided,
         now: float,
+        *,
+        asked_by: str | None,
     ) -> Intent:
         """The intent of an allowed refund, not yet written down."""
         return Intent(
@@ -179,6 +181,7 @@ class Decisions:
             expires_at=now + self._settings.approval_hours * 3_600,
             refunded_before_minor=refunded_minor(order, decided.history) or 0,
             needs_person=decided.decision.needs_person,
+            asked_by=asked_by,
             order_status=order.status,
         )
 

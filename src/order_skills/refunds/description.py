@@ -47,6 +47,8 @@ def lines(
         if label is not None and other.refund_id != intent.refund_id:
             its = money.shown(other.amount_minor, other.currency)
             found.append((label, f"{its} ({other.refund_id})"))
+    if intent.asked_by is not None:
+        found.append(("Asked for by", intent.asked_by))
     found += [("Needs you because", why) for why in intent.needs_person]
     return found
 

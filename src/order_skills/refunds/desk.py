@@ -20,7 +20,6 @@ from order_skills.errors import AgentError, Code, Refusal, StoreError
 from order_skills.orders import Order
 from order_skills.refunds import desk_turns as turns
 from order_skills.refunds import rules, sending, settling
-from order_skills.refunds.amounts import SETTLED
 from order_skills.refunds.async_ledger import AsyncLedger, InThread, in_thread
 from order_skills.refunds.background import Background
 from order_skills.refunds.clock import Budget
@@ -102,8 +101,10 @@ class Desk:
             return ()
         return await self.ledger.run(lambda books: turns.unsettled(books, store.account))
 
-    async def refund(self, store: Store, request: Request) -> Handled:
+    async def refund(self, store: Store, request: Request, asked_by: str | None = None) -> Handled:
         """Find or make the refund. One that needs nobody is sent; else it waits for a person.
+
+        `asked_by`: the name under which the caller signed in; None where nobody signs in.
 
         Raises:
             AgentError: it may not be, or the store or the ledger failed; nothing was sent.
@@ -129,7 +130,9 @@ class Desk:
             raise first(decided.decision)
         intent, new = await self.ledger.run(
             lambda books: books.find_or_prepare(
-                self._decisions.draft(store, order, request, decided, books.now())
+                self._decisions.draft(
+                    store, order, request, decided, books.now(), asked_by=asked_by
+                )
             )
         )
         if not new:
@@ -279,18 +282,9 @@ class Desk:
         if not self._settings.read_only:
             with anyio.move_on_after(budget.left()):
                 try:
-                    await self._read_again(intent)
+                    store = self._stores[intent.account]
+                    await settling.read_if_due(self.ledger, store, intent, self.schedule)
                 except StoreError:
                     logger.info("refund %s could not be read back", intent.refund_id)
         current = await self.ledger.run(lambda books: books.get(intent.refund_id))
         return Handled(current or intent, already_done=True)
-
-    async def _read_again(self, intent: Intent) -> None:
-        """Read what is in doubt and due, or whose money the store has not done with."""
-        if intent.state in (State.UNKNOWN, State.NEEDS_HUMAN):
-            now = await self.ledger.run(lambda books: books.now())
-            if self.schedule.due(intent, now):
-                store = self._stores[intent.account]
-                await settling.settle(self.ledger, store, intent, self.schedule)
-        elif intent.settlement is not None and intent.settlement not in SETTLED:
-            await settling.update_settlement(self.ledger, self._stores[intent.account], intent)

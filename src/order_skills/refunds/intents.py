@@ -154,6 +154,7 @@ class Intent:
         amount_minor: what would be, or was, refunded, as computed when it was prepared.
         refunded_before_minor: what was refunded of the order then, with what the store did not
             show yet of ours; an approval is bound to it.
+        asked_by: the name under which who asked had signed in; None where nobody signs in.
         order_status: the order's word then; the approval of a cancellation is bound to it, too.
         baseline: ids of the refunds that the order showed just before sending.
         epoch: how often it was claimed; an answer of an earlier epoch changes nothing.

@@ -44,6 +44,15 @@ def needed(case: Case, policy: Policy, amount: int | None, capabilities: Capabil
             case.person.append("the items do not add up to the order's total")
 
 
+def is_another(asked_by: str | None, signed_in: str | None) -> bool:
+    """Whether who is signed in is known to be another than who asked.
+
+    Both have to have signed in: of two who did not, or of whom an earlier version wrote nothing
+    down, nobody can tell.
+    """
+    return asked_by is not None and signed_in is not None and asked_by != signed_in
+
+
 def _adds_up(order: Order, capabilities: Capabilities) -> bool:
     totals = [item.total_minor for item in order.items or ()]
     if any(total is None for total in totals):

@@ -159,11 +159,12 @@ _TABLES_4 = (
 MOVED_AWAY = 1_000_000
 MOVED = "this ledger was moved to PostgreSQL: name that in ORDER_SKILLS_LEDGER"
 
-_IF_MOVED = f"WHEN EXISTS (SELECT 1 FROM refund_move) BEGIN SELECT RAISE(ABORT, '{MOVED}'); END"
+_IF_MOVED = "WHEN EXISTS (SELECT 1 FROM refund_move) BEGIN SELECT RAISE(ABORT, '{why}'); END"
 
 # Triggers, because they stop a process that has the file open since before it was moved, too.
 _SQLITE_TRIGGERS_4 = tuple(
-    f"CREATE TRIGGER {table}_moved_{deed.lower()} BEFORE {deed} ON {table} {_IF_MOVED}"
+    f"CREATE TRIGGER {table}_moved_{deed.lower()} BEFORE {deed} ON {table} "
+    + _IF_MOVED.format(why=MOVED)
     for table, deed in (
         ("refund_intent", "INSERT"),
         ("refund_intent", "UPDATE"),

@@ -13,6 +13,7 @@ from functools import partial
 from order_skills.errors import AgentError, Code
 from order_skills.orders import Order
 from order_skills.refunds import evidence, sending
+from order_skills.refunds.amounts import SETTLED
 from order_skills.refunds.async_ledger import AsyncLedger
 from order_skills.refunds.intents import LATE, Event, Intent, State
 from order_skills.refunds.ledger import Change, Ledger
@@ -142,6 +143,22 @@ def _absent_twice(
         why = "the store said no, and reading it twice shows no refund"
         return sending.Verdict(State.REJECTED, Change(who, why, code=intent.code))
     return None
+
+
+async def read_if_due(
+    ledger: AsyncLedger, store: Store, intent: Intent, schedule: Schedule
+) -> None:
+    """Read what is in doubt and due, or whose money the store has not done with.
+
+    Raises:
+        AgentError: the store could not be read, or the ledger not be used.
+    """
+    if intent.state in (State.UNKNOWN, State.NEEDS_HUMAN):
+        now = await ledger.run(lambda books: books.now())
+        if schedule.due(intent, now):
+            await settle(ledger, store, intent, schedule)
+    elif intent.settlement is not None and intent.settlement not in SETTLED:
+        await update_settlement(ledger, store, intent)
 
 
 async def look_again(ledger: AsyncLedger, store: Store, intent: Intent) -> Order:

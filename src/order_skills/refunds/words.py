@@ -1,5 +1,7 @@
 """PURE: a refund in words, the same for an agent and for the owner's terminal."""
 
+import json
+
 from order_skills import money
 from order_skills.errors import Code
 from order_skills.refunds.amounts import UNDONE
@@ -17,8 +19,11 @@ def deed(intent: Intent) -> str:
     return f"cancellation of order {order} with a refund of {amount}"
 
 
-def words(intent: Intent) -> tuple[str, str]:
-    """One sentence a person can be told, and what an agent does now."""
+def words(intent: Intent, *, another: bool = False) -> tuple[str, str]:
+    """One sentence a person can be told, and what an agent does now.
+
+    `another`: a person who signed in under another name than `asked_by` may approve in a host.
+    """
     what, order, refund_id = deed(intent), intent.request.order_id, intent.refund_id
     ask = f'get_refund(refund_id="{refund_id}")'
     again = "cancel_order" if intent.request.cancels else "refund_order"
@@ -33,7 +38,7 @@ def words(intent: Intent) -> tuple[str, str]:
         case "awaiting_approval":
             return (
                 f"A {what} waits for a person's approval; nothing was sent",
-                "ask the owner to approve it: they run "
+                f"{_who_approves(intent) if another else 'ask the owner to approve it: they run '}"
                 f"`order-skills refunds approve {refund_id}` in a terminal. You cannot "
                 f"approve it yourself; {ask} says how it stands",
             )
@@ -74,6 +79,36 @@ def words(intent: Intent) -> tuple[str, str]:
                 "`--not-made`",
             )
     return f"The owner found that the {what} was never made", _after_not_made(intent)
+
+
+def _who_approves(intent: Intent) -> str:
+    return (
+        f"another person than {intent.asked_by} has to approve it: signed in under their own name "
+        f"they have {_same_call(intent)} made with exactly the `reason` given here, and their "
+        "host asks them; or the owner runs "
+    )
+
+
+def _same_call(intent: Intent) -> str:
+    """The call that asks for the same again, but for its reason."""
+    request = intent.request
+    given: dict[str, object] = {"order_id": request.order_id}
+    if request.cancels:
+        given |= {
+            "refund_amount_minor": request.amount_minor,
+            "notify_customer": request.notify_customer,
+        }
+    else:
+        everything = request.amount_minor is None and request.item_ids is None
+        given |= {
+            "amount_minor": request.amount_minor,
+            "item_ids": None if request.item_ids is None else list(request.item_ids),
+            "full": everything or None,
+            "quantity": request.quantity,
+            "repeat_of": request.repeat_of,
+        }
+    shown = ", ".join(f"{n}={json.dumps(v)}" for n, v in given.items() if v is not None)
+    return f"{'cancel_order' if request.cancels else 'refund_order'}({shown})"
 
 
 def _accepted(intent: Intent, ask: str) -> tuple[str, str]:

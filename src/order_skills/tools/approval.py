@@ -2,10 +2,15 @@
 
 The form's honesty is the host's: some answer it by themselves. So it asks for what is shown to
 be typed, a decline that came too fast for a person decides nothing, and the owner can close
-this door (`ORDER_SKILLS_APPROVAL_DOORS=command`, or an approval passphrase).
+this door (`ORDER_SKILLS_APPROVAL_DOORS=command`, or an approval passphrase), or open it to another
+person than the one who asked alone (`ORDER_SKILLS_APPROVAL_BY=another`).
+
+In the newer protocol the host brings the question's state back with the answer. The ledger keeps
+which ones came back, so an answer counts once, at whichever replica it arrives.
 """
 
 import contextlib
+import secrets
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -21,9 +26,13 @@ from mcp.types import (
 )
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
+from order_skills import principals
 from order_skills.errors import StoreError
 from order_skills.refunds.description import lines, question, what_to_type
 from order_skills.refunds.handled import Handled
+from order_skills.refunds.intents import Intent
+from order_skills.refunds.person import is_another
+from order_skills.refunds.spent_states import SpentStates
 from order_skills.tools.declare import AskHost, ToolCall
 
 BY_HOST = "host form"
@@ -31,6 +40,8 @@ BY_HOST = "host form"
 FASTEST_PERSON_SECONDS = 1.0
 # The older protocol keeps the call open while the person reads; after this the request waits.
 LONGEST_FORM_SECONDS = 300.0
+# What came back is remembered for longer than this (`spent_states.KEEP_SECONDS`).
+OLDEST_ANSWER_SECONDS = 86_400.0
 _KEY = "approval"
 _AMOUNT = "amount"
 
@@ -86,32 +97,76 @@ async def ask(call: ToolCall, about: str, form: Callable[[], Awaitable[Form]]) -
             )
             return Reply(result, time.monotonic() - began)
         return None
-    asked_about, _, asked_at = (call.context.request_state or "").partition(" ")
-    answer = (call.context.input_responses or {}).get(_KEY)
-    if asked_about == about and isinstance(answer, ElicitResult):
-        return Reply(answer, time.time() - float(asked_at))
+    if (reply := await _brought_back(call, about)) is not None:
+        return reply
     raise AskHost(
         InputRequiredResult(
             input_requests={_KEY: ElicitRequest(params=(await form()).parameters())},
-            request_state=f"{about} {time.time()}",
+            # Chance: no two questions are the same, so each can be answered once.
+            request_state=f"{about} {time.time()} {secrets.token_hex(16)}",
         )
     )
+
+
+async def _brought_back(call: ToolCall, about: str) -> Reply | None:
+    """The answer to this question that the call carries, if it is the first time that it does.
+
+    Raises:
+        Refusal: LEDGER_UNAVAILABLE; without it nobody can tell whether it counted before.
+    """
+    state = call.context.request_state or ""
+    answer = (call.context.input_responses or {}).get(_KEY)
+    asked_about, _, asked_at = state.rpartition(" ")[0].partition(" ")
+    if asked_about != about or not isinstance(answer, ElicitResult):
+        return None
+    seconds = time.time() - float(asked_at)
+    if seconds > OLDEST_ANSWER_SECONDS:
+        return None
+    ledger = call.workspace.desk.ledger
+    fresh = await ledger.run(lambda books: SpentStates(books.database).spend(state))
+    return Reply(answer, seconds) if fresh else None
 
 
 async def ask_in_host(call: ToolCall, handled: Handled) -> Handled:
     """Let the person at the host decide, where this host can ask; else the refund waits.
 
+    Nobody is asked about one that is approved, and only another than who asked, where the owner
+    wants that.
+
     Raises:
         AskHost: the newer protocol's way to ask.
         AgentError: it was approved, but may not be any more; nothing was sent.
     """
-    reply = await ask(call, handled.intent.refund_id, partial(_form, call, handled))
+    intent = handled.intent
+    if intent.approved_at is not None:
+        return handled
+    if call.workspace.settings.approval_by == "another" and not is_another(
+        intent.asked_by, signed_in()
+    ):
+        return handled
+    reply = await ask(call, intent.refund_id, partial(_form, call, handled))
     return handled if reply is None else await _decide(call, handled, reply)
 
 
-def _can_ask(call: ToolCall) -> bool:
+def signed_in() -> str | None:
+    """The name under which the caller signed in; None where nobody does."""
+    caller = principals.current()
+    return None if caller is principals.LOCAL else caller.name
+
+
+def another_may(call: ToolCall, intent: Intent) -> bool:
+    """Whether this waits for another person than who asked, and a host may ask them."""
+    by_another = call.workspace.settings.approval_by == "another"
+    return by_another and intent.asked_by is not None and _host_may_ask(call)
+
+
+def _host_may_ask(call: ToolCall) -> bool:
     settings = call.workspace.settings
-    if "host" not in settings.approval_doors or settings.approval_passphrase is not None:
+    return "host" in settings.approval_doors and settings.approval_passphrase is None
+
+
+def _can_ask(call: ToolCall) -> bool:
+    if not _host_may_ask(call):
         return False
     capabilities = call.context.client_capabilities
     elicitation = capabilities.elicitation if capabilities else None
@@ -145,10 +200,15 @@ async def _form(call: ToolCall, handled: Handled) -> Form:
 async def _decide(call: ToolCall, handled: Handled, reply: Reply) -> Handled:
     desk, intent = call.workspace.desk, handled.intent
     if reply.typed(_AMOUNT, what_to_type(intent)):
-        return await desk.approve(intent.refund_id, BY_HOST)
+        return await desk.approve(intent.refund_id, _by_host())
     if reply.result.action == "decline":
         by_itself = reply.seconds < FASTEST_PERSON_SECONDS
         if not (by_itself and "command" in call.workspace.settings.approval_doors):
-            await desk.deny(intent.refund_id, BY_HOST)
+            await desk.deny(intent.refund_id, _by_host())
             return await desk.get(intent.refund_id)
     return handled
+
+
+def _by_host() -> str:
+    name = signed_in()
+    return BY_HOST if name is None else f"{BY_HOST}, {name}"

@@ -44,13 +44,16 @@ async def cancel_order(call: ToolCall, given: CancelOrderArguments) -> CancelOrd
         cancels=True,
         notify_customer=given.notify_customer,
     )
-    handled = await call.workspace.desk.refund(call.store, request)
+    desk = call.workspace.desk
+    handled = await desk.refund(call.store, request, approval.signed_in())
     if handled.intent.state is State.PREPARED:
         handled = await approval.ask_in_host(call, handled)
     order, intent = await _order(call, handled), handled.intent
     # Of a cancellation that gave nothing back there is no refund to speak of.
     speaks = bool(intent.amount_minor) or intent.state is not State.SUCCEEDED
-    found = CancelOrderAnswer(order=order, refund=in_words(handled) if speaks else None)
+    another = approval.another_may(call, intent)
+    refund = in_words(handled, another=another) if speaks else None
+    found = CancelOrderAnswer(order=order, refund=refund)
     if (error := rejected(handled)) is not None:
         raise ErrorAnswer(error, found)
     return found

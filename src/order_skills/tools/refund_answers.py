@@ -28,13 +28,13 @@ class RefundAnswer(Answer):
     next: str
 
 
-def answer(handled: Handled) -> RefundAnswer:
-    """The refund in the agent's words.
+def answer(handled: Handled, *, another: bool = False) -> RefundAnswer:
+    """The refund in the agent's words; `another`: see `words`.
 
     Raises:
         ErrorAnswer: it was rejected, which is an error that still carries the refund.
     """
-    found = in_words(handled)
+    found = in_words(handled, another=another)
     if (error := rejected(handled)) is not None:
         raise ErrorAnswer(error, found)
     return found
@@ -50,10 +50,10 @@ def rejected(handled: Handled) -> StoreError | None:
     return StoreError(code, message, next_step)
 
 
-def in_words(handled: Handled) -> RefundAnswer:
-    """The refund as it stands, whatever became of it."""
+def in_words(handled: Handled, *, another: bool = False) -> RefundAnswer:
+    """The refund as it stands, whatever became of it; `another`: see `words`."""
     intent = handled.intent
-    message, next_step = words(intent)
+    message, next_step = words(intent, another=another)
     return RefundAnswer(
         refund_id=intent.refund_id,
         outcome=intent.outcome,

@@ -197,10 +197,11 @@ async def refund_order(call: ToolCall, given: RefundOrderArguments) -> RefundAns
         quantity=given.quantity,
         repeat_of=given.repeat_of,
     )
-    handled = await call.workspace.desk.refund(call.store, request)
+    desk = call.workspace.desk
+    handled = await desk.refund(call.store, request, approval.signed_in())
     if handled.intent.state is State.PREPARED:
         handled = await approval.ask_in_host(call, handled)
-    return answer(handled)
+    return answer(handled, another=approval.another_may(call, handled.intent))
 
 
 def _check_quantity(
@@ -221,7 +222,8 @@ class GetRefundArguments(Arguments):
 
 async def get_refund(call: ToolCall, given: GetRefundArguments) -> RefundAnswer:
     """A refund by its id, brought up to date."""
-    return answer(await call.workspace.desk.get(given.refund_id, call.store))
+    handled = await call.workspace.desk.get(given.refund_id, call.store)
+    return answer(handled, another=approval.another_may(call, handled.intent))
 
 
 CHECK_REFUND = ToolSpec(

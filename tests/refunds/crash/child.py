@@ -17,6 +17,7 @@ import asyncio
 import os
 import signal
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -47,7 +48,9 @@ def die() -> None:
 
 def fall_asleep() -> None:
     """Stop until somebody sends SIGCONT: every thread, every timer."""
-    os.kill(os.getpid(), signal.SIGSTOP)
+    # To this very thread, which stops before it goes on: one that is sent to the process may be
+    # taken by another thread, and this one would run on for a moment.
+    signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
 
 
 def run(told: Told) -> list[dict[str, Any]]:
