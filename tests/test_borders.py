@@ -94,6 +94,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "guides": {"errors", "text", "stores", "tools", "webhooks", "workspace"},
     "server": {"errors", "principals", "settings", "tools", "workspace", "guides", "observing"},
+    # What several processes have to share.
+    "replicas": {"errors", "settings", "webhooks"},
     "stdio": set(),
     # Who signs in, and with which rights.
     "signin": {"principals", "settings", "http"},
@@ -141,6 +143,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "http_listener",
         "principals",
         "signin",
+        "replicas",
     },
     "demo": set(),
     "cli": {"errors", "logs", "settings", "commands", "demo"},

@@ -54,7 +54,7 @@ def _over_http(found: settings.Settings, address: str) -> int:
     if not (port.isascii() and port.isdigit() and int(port) <= 65_535):
         raise _no_address()
     # Here, because it loads the HTTP server.
-    from order_skills import http_listener
+    from order_skills import http_listener, replicas
     from order_skills.lifetime import serve_http
 
     if host == "localhost":
@@ -70,6 +70,7 @@ def _over_http(found: settings.Settings, address: str) -> int:
             f"must be 127.0.0.1, [::1] or localhost, because other machines need {missing}: "
             "see references/operations.md",
         )
+    replicas.check(found)
     try:
         listener = http_listener.bound(host, int(port))
     except OSError as error:

@@ -36,6 +36,7 @@ def add(settings: Settings, store: StoreSettings, url: str, events: Sequence[str
     """
     _may_change(settings, "webhooks add")
     endpoint = _endpoint(store, url, events)
+    shared = registering.shared_secret(settings, store)
     found = asyncio.run(present(settings, store))
     facts = endpoints.to_register(store.name, store.platform, endpoint, found)
     if not _typed(settings, endpoints.TO_REGISTER, facts, endpoint.host):
@@ -44,7 +45,11 @@ def add(settings: Settings, store: StoreSettings, url: str, events: Sequence[str
     file = SecretFile(settings.home, store.name)
     try:
         made = asyncio.run(
-            _at(settings, store, lambda opened: registering.register(opened, endpoint, file))
+            _at(
+                settings,
+                store,
+                lambda opened: registering.register(opened, endpoint, file, shared),
+            )
         )
     except StoreError as error:
         return _failed(store, error, "has it")

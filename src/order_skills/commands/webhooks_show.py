@@ -65,6 +65,8 @@ def new_secret(found: settings.Settings, store: StoreSettings, *, asked: bool) -
         )
     # What is printed is read by whoever runs this: a person, and no program.
     terminal.must_be_one("webhooks secret")
+    if found.http.replicas > 1:
+        return _for_replicas(store, asked=asked)
     if asked:
         file.add(_asked(title))
         terminal.tell(f"The secret is kept for {store.name}; a running server takes it at once.")
@@ -78,6 +80,18 @@ def new_secret(found: settings.Settings, store: StoreSettings, *, asked: bool) -
     )
     if not sys.stdout.isatty():
         terminal.say("standard output is no terminal: whatever keeps it keeps a secret")
+    return 0
+
+
+def _for_replicas(store: StoreSettings, *, asked: bool) -> int:
+    """A secret is kept in the settings, which every replica reads, and in no file of one."""
+    place = f"webhook_secrets under [stores.{store.name}], in the settings of every replica"
+    if asked:
+        raise ConfigurationError(
+            "--given", f"has no meaning with several replicas; write it into {place}"
+        )
+    print(secret_file.new_secret().reveal(), flush=True)
+    terminal.say(f"write it into {place}, in front of the older ones; it is kept nowhere else")
     return 0
 
 

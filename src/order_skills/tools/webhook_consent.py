@@ -48,12 +48,19 @@ async def given(call: ToolCall, question: Question) -> bool:
             f"Type {question.typed} to approve; anything else approves nothing",
         )
 
+    if call.workspace.settings.approval_by == "another":
+        # Who asks here is who answers: nothing waits that another person could take up.
+        raise _in_a_terminal(question)
     digest = hashlib.sha256(json.dumps(list(question.about)).encode()).hexdigest()
     reply = await approval.ask(call, f"webhook:{digest}", form)
     if reply is None:
-        raise Refusal(
-            Code.NOT_SUPPORTED,
-            "a person has to approve this, and no form can be shown here; nothing was sent",
-            f"ask the person to run `{question.command}` in a terminal; you cannot approve it",
-        )
+        raise _in_a_terminal(question)
     return reply.typed(_FIELD, question.typed)
+
+
+def _in_a_terminal(question: Question) -> Refusal:
+    return Refusal(
+        Code.NOT_SUPPORTED,
+        "a person has to approve this, and no form can be shown here; nothing was sent",
+        f"ask the person to run `{question.command}` in a terminal; you cannot approve it",
+    )

@@ -97,8 +97,9 @@ async def create_webhook(call: ToolCall, given: CreateWebhookArguments) -> Webho
     setup, platform = _setup(call), call.store.capabilities.platform
     endpoint = _endpoint(given, setup, platform)
     file = SecretFile(call.workspace.settings.home, setup.name)
+    shared = registering.shared_secret(call.workspace.settings, setup)
     present = await call.store.list_webhooks()
-    if (same := registering.there(endpoint, present, file)) is not None:
+    if (same := registering.there(endpoint, present, file, shared)) is not None:
         return _created("already_there", call, endpoint, same)
     question = Question(
         about=("create", setup.name, endpoint.url, *endpoint.events),
@@ -110,7 +111,7 @@ async def create_webhook(call: ToolCall, given: CreateWebhookArguments) -> Webho
     if not await webhook_consent.given(call, question):
         return _not_approved(endpoint.host, endpoint.events, question)
     try:
-        made = await registering.register(call.store, endpoint, file)
+        made = await registering.register(call.store, endpoint, file, shared)
     except StoreError as error:
         raise _told(call, error, "has the new webhook") from None
     return _created("created", call, endpoint, made)

@@ -5,8 +5,11 @@ from collections.abc import Callable, Sequence
 
 import anyio.to_thread
 
-from order_skills.errors import AgentError, Happened, Refusal, StoreError
+from order_skills.errors import AgentError, Code, Happened, Refusal, StoreError
 from order_skills.http_call import is_path_id
+from order_skills.settings import Settings
+from order_skills.settings_stores import StoreSettings
+from order_skills.settings_values import Secret
 from order_skills.stores.base import Store, Webhook
 from order_skills.stores.reading import bad_answer
 from order_skills.webhooks.endpoints import Endpoint, host_of
@@ -15,13 +18,39 @@ from order_skills.webhooks.secret_file import Kept, SecretFile, new_secret
 logger = logging.getLogger(__name__)
 
 
-def there(endpoint: Endpoint, present: Sequence[Webhook], file: SecretFile) -> Webhook | None:
+def shared_secret(settings: Settings, store: StoreSettings) -> Secret | None:
+    """The secret that every replica has from its settings; None: there is one process.
+
+    Raises:
+        Refusal: several replicas, and none in their settings; a file would tell one of them alone.
+    """
+    if settings.http.replicas == 1:
+        return None
+    if not store.webhook_secrets:
+        raise Refusal(
+            Code.NOT_SUPPORTED,
+            "several replicas verify events with the secrets in their settings, and there are none",
+            "tell the owner: webhook_secrets in the store's settings holds the secret, which "
+            "`order-skills webhooks secret` makes",
+        )
+    return store.webhook_secrets[0]
+
+
+def there(
+    endpoint: Endpoint,
+    present: Sequence[Webhook],
+    file: SecretFile,
+    shared: Secret | None = None,
+) -> Webhook | None:
     """The endpoint where the store has it already, signed with a secret that is kept here.
+
+    Args:
+        shared: the secret of the settings, with which every endpoint is signed then.
 
     Raises:
         Refusal: the secrets cannot be read.
     """
-    if all(kept.url != endpoint.url for kept in file.read()):
+    if shared is None and all(kept.url != endpoint.url for kept in file.read()):
         return None
     return next(
         (
@@ -40,15 +69,21 @@ def has_usable_id(webhook: Webhook) -> bool:
     return is_path_id(webhook.webhook_id)
 
 
-async def register(store: Store, endpoint: Endpoint, file: SecretFile) -> Webhook:
+async def register(
+    store: Store, endpoint: Endpoint, file: SecretFile, shared: Secret | None = None
+) -> Webhook:
     """Register an endpoint under a new secret, which is kept before anything is sent.
+
+    Args:
+        shared: the secret of the settings to register it under instead; nothing is kept then.
 
     Raises:
         Refusal: the secret could not be kept; nothing was sent.
         StoreError: its `happened` says whether the store may have the endpoint.
     """
-    secret = new_secret()
-    await anyio.to_thread.run_sync(file.add, secret, endpoint.url)
+    secret = shared or new_secret()
+    if shared is None:
+        await anyio.to_thread.run_sync(file.add, secret, endpoint.url)
     try:
         made = await store.create_webhook(endpoint.url, endpoint.events, secret.reveal())
     except AgentError as error:
