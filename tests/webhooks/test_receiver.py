@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import threading
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -305,6 +306,52 @@ async def test_w10_another_kind_of_body_is_turned_away(home: Path, headers: dict
         assert answer.status_code == 415
 
 
+@asynccontextmanager
+async def hurried(post: Post, **limits: float) -> AsyncIterator[httpx.AsyncClient]:
+    """The receiver with less patience."""
+    receiver = Receiver(senders(post.workspace.settings), post.mailroom.keep, **limits)
+    transport = httpx.ASGITransport(app=Starlette(routes=[receiver.route()]))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        yield client
+
+
+async def test_w11_a_body_that_does_not_end_is_turned_away_and_the_next_one_taken(
+    home: Path,
+) -> None:
+    async def endless(begun: bytes) -> AsyncIterator[bytes]:
+        yield begun
+        await asyncio.Event().wait()
+
+    async with opened(home) as post, hurried(post, body_seconds=0.05) as client:
+        signed = post.signed()
+        address = "/webhooks/clawver"
+        slow = await client.post(address, content=endless(signed.body), headers=signed.headers)
+        assert slow.status_code == 408
+        assert await post.kept() == []
+        taken = await client.post(address, content=signed.body, headers=signed.headers)
+        assert taken.json()["new"] is True
+
+
+async def test_w13_a_ledger_that_takes_too_long_is_answered_with_come_again(home: Path) -> None:
+    async with opened(home) as post, hurried(post, keep_seconds=0.05) as client:
+        signed = post.signed()
+        held, release = threading.Event(), threading.Event()
+
+        def hold(_: object) -> None:
+            held.set()
+            release.wait(PATIENCE)
+
+        # Its turn with the ledger is taken by somebody who takes his time.
+        holding = asyncio.create_task(post.workspace.desk.ledger.run(hold))
+        assert await asyncio.to_thread(held.wait, PATIENCE)
+        late = await client.post("/webhooks/clawver", content=signed.body, headers=signed.headers)
+        release.set()
+        await holding
+        assert (late.status_code, late.headers["retry-after"]) == (503, "30")
+        assert (await post.send(signed)).status_code == 200
+        assert len(await post.kept()) == 1
+
+
 @pytest.mark.parametrize("method", ["GET", "PUT", "HEAD", "DELETE", "PATCH", "OPTIONS"])
 async def test_w12_every_other_method_is_turned_away(home: Path, method: str) -> None:
     async with opened(home) as post:
@@ -378,6 +425,26 @@ async def test_a_process_that_only_reads_keeps_the_event_and_settles_nothing(hom
         assert box.request_count() == asked
 
 
+async def test_w9_an_event_that_overtakes_the_answer_to_our_own_refund_changes_nothing(
+    home: Path,
+) -> None:
+    async with opened(home, ORDER_SKILLS_APPROVAL="never") as post:
+        store, desk = post.workspace.stores["clawver"], post.workspace.desk
+        post.box.faults.add(Fault("latency", method="POST", seconds=0.5))
+        request = Request("ord_1003", "came late", amount_minor=500)
+        making = asyncio.create_task(desk.refund(store, request))
+        async with asyncio.timeout(PATIENCE):
+            while not post.box.request_count("POST"):  # noqa: ASYNC110 -- a store, no event
+                await asyncio.sleep(0.01)
+        assert not making.done()
+        assert (await post.send(post.signed("order.refunded"))).json()["new"] is True
+        assert (await making).intent.state is State.SUCCEEDED
+        await post.mailroom.aclose()
+        (found,) = await desk.history(store, "ord_1003")
+        assert found.state is State.SUCCEEDED
+    assert post.box.request_count("POST") == 1
+
+
 async def test_an_event_alone_proves_nothing(home: Path) -> None:
     """It says refunded; the store does not show it; so nothing is concluded."""
     async with opened(home, ORDER_SKILLS_APPROVAL="never") as post:
@@ -410,12 +477,15 @@ async def test_ten_events_at_once_are_ten_events(home: Path) -> None:
         assert len(await post.kept()) == 10
 
 
-def test_a_secret_that_is_too_short_stops_the_start(home: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("secret", ["", "short", " " * 20])
+def test_w4_a_secret_that_is_none_or_too_short_stops_the_start(
+    home: Path, tmp_path: Path, secret: str
+) -> None:
     box = Sandbox()
     config = tmp_path / "config.toml"
     config.write_text(
         f'[stores.clawver]\nplatform = "clawver"\nkey = "{box.api_key}"\n'
-        'webhook_secrets = ["short"]\n'
+        f'webhook_secrets = ["{secret}"]\n'
     )
     config.chmod(0o600)
     with pytest.raises(Exception, match="16 characters"):

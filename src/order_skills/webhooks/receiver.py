@@ -54,11 +54,20 @@ class Receiver:
     Args:
         senders: by the store's name.
         keep: given the store's name and the event.
+        body_seconds, keep_seconds: how long a whole body, and keeping one, may take.
     """
 
-    def __init__(self, senders: Mapping[str, Sender], keep: Keep) -> None:
+    def __init__(
+        self,
+        senders: Mapping[str, Sender],
+        keep: Keep,
+        *,
+        body_seconds: float = MAX_SECONDS,
+        keep_seconds: float = KEEP_SECONDS,
+    ) -> None:
         self._senders = senders
         self._keep = keep
+        self._body_seconds, self._keep_seconds = body_seconds, keep_seconds
         self._room = anyio.CapacityLimiter(MAX_AT_ONCE)
         self._refused = _Seldom("webhooks refused: %d so far, the last with %s")
         self._unkept = _Seldom("webhooks that could not be kept: %d so far, the last for %s")
@@ -84,7 +93,7 @@ class Receiver:
         if self._room.available_tokens < 1:
             return self._come_again("too many at once")
         async with self._room:
-            body = await _body(request)
+            body = await _body(request, self._body_seconds)
             if isinstance(body, int):
                 return self._refuse(body)
             if not _has_one_of_each(request) or not sender.verify(
@@ -95,7 +104,7 @@ class Receiver:
 
     async def _take(self, sender: Sender, body: bytes) -> Response:
         """Keep what is proved. What could not be kept, or not in time, the store sends again."""
-        with anyio.move_on_after(KEEP_SECONDS):
+        with anyio.move_on_after(self._keep_seconds):
             try:
                 new = await self._keep(sender.store, events.read(sender.platform, body))
             except Refusal as error:
@@ -148,10 +157,10 @@ def _has_one_of_each(request: Request) -> bool:
     return len(names) == len(set(names))
 
 
-async def _body(request: Request) -> bytes | int:
+async def _body(request: Request, seconds: float) -> bytes | int:
     """The whole body; or the status of a refusal: too large, too slow, cut off."""
     held = bytearray()
-    with anyio.move_on_after(MAX_SECONDS):
+    with anyio.move_on_after(seconds):
         try:
             async for piece in request.stream():
                 held += piece
