@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+import signal
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -24,7 +26,7 @@ from order_skills.webhooks.arrivals import LOOK_BACK, Arrivals, Arrived
 from order_skills.webhooks.events import Event
 from order_skills.webhooks.mailroom import senders
 from order_skills.webhooks.receiver import Receiver
-from support import AUTO, PATIENCE, Door, open_door, open_workspace, spawned
+from support import AUTO, PATIENCE, Door, environment, open_door, open_workspace, serve, spawned
 
 SECRET = "whsec_of_thirty_characters_now"
 ORDER, OTHER = "orders://ord_1003", "orders://ord_1001"
@@ -62,13 +64,18 @@ class Host:
             self.heard.remove(uri)
 
     @asynccontextmanager
-    async def subscribed(self, client: Client, *uris: str) -> AsyncIterator[None]:
-        """Subscribed in the way of the client's protocol, from here to the end of the block."""
+    async def subscribed(
+        self, client: Client, *uris: str, keep: bool = False
+    ) -> AsyncIterator[None]:
+        """Subscribed in the way of the client's protocol, from here to the end of the block.
+
+        keep: it does not end by the client's wish.
+        """
         if client.protocol_version < "2026":
             for uri in uris:
                 await client.subscribe_resource(uri)
             yield
-            for uri in uris:
+            for uri in () if keep else uris:
                 await client.unsubscribe_resource(uri)
             return
         async with client.listen(resource_subscriptions=uris):
@@ -193,6 +200,49 @@ async def test_over_standard_input_a_host_hears_of_what_a_receiver_beside_it_kep
             await host.hears(ORDER)
     finally:
         await receiver.aclose()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such signal")
+async def test_over_http_a_host_hears_of_it_and_the_server_ends_in_order_while_it_listens(
+    home: Path, tmp_path: Path, era: str
+) -> None:
+    host, box = Host(), Sandbox()
+    config = tmp_path / "config.toml"
+    await asyncio.to_thread(config.write_text, configured(box))
+    await asyncio.to_thread(config.chmod, 0o600)
+    box.shop.webhooks["wh"] = Webhook(
+        "wh", "https://x.example", ("order.shipped",), SECRET, box.now()
+    )
+    signed = box.sign_event("order.shipped", "ord_1003")
+    server = await asyncio.create_subprocess_exec(
+        *serve("--http", "127.0.0.1:0", "--config", str(config)),
+        env=environment(home),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert server.stderr
+    try:
+        async with asyncio.timeout(PATIENCE):
+            url = (await server.stderr.readline()).decode().split()[-1]
+            async with (
+                Client(url, mode=era, message_handler=host.hear) as client,
+                httpx.AsyncClient(timeout=PATIENCE) as store,
+            ):
+                async with host.subscribed(client, OTHER):
+                    pass
+                async with host.subscribed(client, ORDER, keep=True):
+                    address = url.removesuffix("/mcp") + "/webhooks/east"
+                    taken = await store.post(address, content=signed.body, headers=signed.headers)
+                    assert taken.status_code == 200
+                    await host.hears(ORDER)
+                    server.send_signal(signal.SIGTERM)
+                    _, log = await server.communicate()
+    finally:
+        if server.returncode is None:
+            server.kill()
+            await server.communicate()
+    assert server.returncode == 0
+    # Nothing had to be broken off for want of time.
+    assert b"exceeded" not in log
 
 
 # --- what is promised -----------------------------------------------------------------------
