@@ -130,7 +130,8 @@ class Issuer:
                     self.send_response(issuer.status)
                     for name, value in issuer.headers.items():
                         self.send_header(name, value)
-                    self.send_header("Content-Length", str(len(body)))
+                    if not issuer.trickles:
+                        self.send_header("Content-Length", str(len(body)))
                     self.end_headers()
                     # Until who asked has gone, or the test is over.
                     while issuer.trickles and not issuer.closed.wait(TRICKLE_SECONDS):
