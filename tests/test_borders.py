@@ -96,7 +96,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "server": {"errors", "principals", "settings", "tools", "workspace", "guides", "observing"},
     # What several processes have to share.
     "replicas": {"errors", "settings", "webhooks"},
-    "stdio": set(),
+    # The first answers, given before anything else is loaded.
+    "quick_start": {"errors", "settings"},
+    "stdio": {"quick_start"},
     # Who signs in, and with which rights.
     "signin": {"principals", "settings", "http"},
     "views": {"principals", "server", "workspace"},
@@ -113,6 +115,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "http_listener": set(),
     "lifetime": {
+        "quick_start",
         "settings",
         "observing",
         "workspace",
@@ -144,10 +147,11 @@ MAY_IMPORT: dict[str, set[str]] = {
         "principals",
         "signin",
         "replicas",
+        "quick_start",
     },
     "demo": set(),
-    "cli": {"errors", "logs", "settings", "commands", "demo"},
-    "__main__": {"cli"},
+    "cli": {"errors", "logs", "settings", "commands", "demo", "quick_start"},
+    "__main__": {"cli", "quick_start"},
     # It must not be able to agree with an adapter's misreading.
     "sandbox": set(),
 }
@@ -189,7 +193,7 @@ PURE_STANDARD_LIBRARY = {
 # fetching of an issuer's keys, which are no store's.
 KNOW_HTTPX = {"http", "workspace", "sandbox.deliveries", "signin.keys"}
 # The command line hands the environment in; the tour hands it on to the servers it starts.
-KNOW_ENVIRON = {"cli", "demo.terminal", "demo.store", "demo.webhooks"}
+KNOW_ENVIRON = {"__main__", "cli", "demo.terminal", "demo.store", "demo.webhooks"}
 
 
 @dataclass(frozen=True)

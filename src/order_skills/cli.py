@@ -12,10 +12,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from order_skills import __version__
 from order_skills.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from order_skills.quick_start.front import Start
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -34,11 +37,16 @@ class _Parser(argparse.ArgumentParser):
         super().error(_REPEATED.sub(r"\1", message))
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code; `argv` is without the program's name."""
+def main(argv: Sequence[str] | None = None, start: "Start | None" = None) -> int:
+    """Run one command and return its exit code.
+
+    Args:
+        argv: without the program's name.
+        start: of a server: what was answered already.
+    """
     _never_fail_to_print()
     try:
-        code = _outcome(sys.argv[1:] if argv is None else argv)
+        code = _outcome(sys.argv[1:] if argv is None else argv, start)
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read the output has gone; the interpreter's last flush must not complain.
@@ -47,9 +55,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _outcome(argv: Sequence[str]) -> int:
+def _outcome(argv: Sequence[str], start: "Start | None") -> int:
     try:
-        return _run(_arguments(argv), os.environ)
+        return _run(_arguments(argv), os.environ, start)
     except SystemExit as end:
         # argparse has printed what there is to say.
         return end.code if isinstance(end.code, int) else USAGE
@@ -67,7 +75,7 @@ def _outcome(argv: Sequence[str]) -> int:
         return FAILED
 
 
-def _run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
+def _run(arguments: argparse.Namespace, environ: Mapping[str, str], start: "Start | None") -> int:
     match arguments.command:
         case "serve":
             from order_skills.commands import serve
@@ -78,6 +86,7 @@ def _run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
                 sandbox=arguments.sandbox,
                 platforms=arguments.platform,
                 http=arguments.http,
+                start=start,
             )
         case "demo":
             from order_skills import demo

@@ -4,44 +4,57 @@ However it ends, a refund in flight is waited for, for a bounded time; what is l
 disk and is settled by the next process.
 """
 
+import gc
 import logging
 import os
 import signal
 import socket
 import sys
+from functools import partial
 
 import anyio
 import anyio.abc
 
 from order_skills import observing
+from order_skills.quick_start.front import Start
 from order_skills.settings import Settings
+from order_skills.settings_file import key_files
 from order_skills.workspace import Workspace, open_workspace
 
 logger = logging.getLogger(__name__)
 
 
-def serve_stdio(settings: Settings) -> int:
-    """Serve over standard input and output until the input ends; the exit code."""
+def serve_stdio(settings: Settings, start: Start | None = None) -> int:
+    """Serve over standard input and output until the input ends; the exit code.
+
+    Args:
+        start: what was answered already.
+    """
     try:
-        anyio.run(_serve_stdio, settings)
+        anyio.run(_serve_stdio, settings, start or Start())
     except* OSError:
         # The host closed its end of the pipe while an answer was written: it is gone.
         logger.info("the host hung up")
     return 0
 
 
-async def _serve_stdio(settings: Settings) -> None:
+async def _serve_stdio(settings: Settings, start: Start) -> None:
     from order_skills import stdio
+    from order_skills.quick_start.watch import Watch
     from order_skills.server import OrderServer
 
     workspace = open_workspace(settings, observing.start(settings))
+    server = OrderServer(workspace)
+    # What is loaded by now stays to the end, so it is never looked through again.
+    gc.freeze()
+    gc.enable()
     async with anyio.create_task_group() as tasks:
         # Windows has no such signals for a process without a window: there, the end of the
         # input and Ctrl-C are all.
         if sys.platform != "win32":
             await tasks.start(_end_on_signal, workspace)
         try:
-            await stdio.serve(OrderServer(workspace))
+            await stdio.serve(server, Watch(start, partial(key_files, settings.config)))
         finally:
             with anyio.CancelScope(shield=True):
                 await workspace.aclose()

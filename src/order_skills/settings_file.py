@@ -70,6 +70,16 @@ def read_config(path: Path) -> dict[str, Any] | None:
     return tables
 
 
+def key_files(path: Path | None) -> list[str]:
+    """The files that the stores' keys are in, by a TOML file that could be read before.
+
+    Raises:
+        ConfigurationError: it no longer can.
+    """
+    stores = ((path and read_config(path)) or {}).get("stores", {})
+    return [str(table["key_file"]) for table in stores.values() if "key_file" in table]
+
+
 def _in_words(error: str) -> str:
     """Where the parser stopped and why, without its own words: they may quote the file."""
     place = re.search(r"\(at [a-z0-9, ]+\)$", error)

@@ -4,9 +4,13 @@ The SDK lets a connection's first request decide its protocol era. Some hosts se
 `server/discover` of the newer era and then `initialize` of the older one on the same pipe, and
 would be refused. Discover requests in front are answered here, by the SDK, each on a connection
 of its own; the first other request decides.
+
+What was answered before the server was loaded is not said again: room `quick_start`.
 """
 
-from typing import Any
+from collections import deque
+from types import TracebackType
+from typing import Any, cast
 
 import anyio
 from mcp.server import MCPServer
@@ -14,13 +18,17 @@ from mcp.server.stdio import stdio_server
 from mcp.shared.message import SessionMessage
 from mcp.types import JSONRPCRequest
 
+from order_skills.quick_start.watch import Watch
 
-async def serve(server: MCPServer[Any]) -> None:
+
+async def serve(server: MCPServer[Any], watch: Watch) -> None:
     """Serve until the input ends."""
     # The SDK offers no public way to run over streams of one's own; a test pins this one.
     lowlevel = server._lowlevel_server
     options = lowlevel.create_initialization_options()
-    async with stdio_server() as (read, write):
+    lines = cast("anyio.AsyncFile[str]", _Lines(watch))
+    async with stdio_server(lines) as (read, writing), anyio.create_task_group() as keeping:
+        write = _NotSaidYet(writing, watch)
 
         async def answer(request: SessionMessage) -> None:
             send_in, receive_in = anyio.create_memory_object_stream[Any](1)
@@ -31,15 +39,65 @@ async def serve(server: MCPServer[Any]) -> None:
                 await write.send(await receive_out.receive())
                 tasks.cancel_scope.cancel()
 
-        await lowlevel.run(_AfterDiscovery(read, answer), write, options)
+        keeping.start_soon(watch.keep_when_complete)
+        await lowlevel.run(_AfterDiscovery(read, answer, watch), write, options)
+        keeping.cancel_scope.cancel()
+        watch.keep()
+
+
+class _Lines:
+    """The input as the SDK reads it, line by line."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self._texts: deque[str] = deque()
+
+    def __aiter__(self) -> "_Lines":
+        return self
+
+    async def __anext__(self) -> str:
+        if not self._texts:
+            self._texts.extend(await self._watch.texts())
+        if not self._texts:
+            raise StopAsyncIteration
+        return self._texts.popleft()
+
+
+class _NotSaidYet:
+    """The output, without the answers that were given before the server was loaded."""
+
+    def __init__(self, write: Any, watch: Watch) -> None:
+        self._write = write
+        self._watch = watch
+
+    async def send(self, message: SessionMessage) -> None:
+        """Send it, unless it was."""
+        if not self._watch.holds_back(message):
+            await self._write.send(message)
+
+    async def aclose(self) -> None:
+        """Close the output."""
+        await self._write.aclose()
+
+    async def __aenter__(self) -> "_NotSaidYet":
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
 
 
 class _AfterDiscovery:
     """The input without the discover requests in front of it, which `answer` gets."""
 
-    def __init__(self, read: Any, answer: Any) -> None:
+    def __init__(self, read: Any, answer: Any, watch: Watch) -> None:
         self._read = read
         self._answer = answer
+        self._watch = watch
         self._decided = False
 
     @property
@@ -50,7 +108,9 @@ class _AfterDiscovery:
     async def receive(self) -> SessionMessage | Exception:
         """The next message."""
         while True:
+            await self._watch.settled()
             item: SessionMessage | Exception = await self._read.receive()
+            self._watch.came(item)
             if self._decided or not _is_request(item):
                 return item
             if not _is_discovery(item):

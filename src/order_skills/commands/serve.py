@@ -1,12 +1,16 @@
 """`order-skills serve`: the server over stdio, for the configured stores or embedded ones."""
 
-import ipaddress
+import gc
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from order_skills import logs, settings
 from order_skills.commands import no_store
 from order_skills.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from order_skills.quick_start.front import Start
 
 
 def run(
@@ -16,12 +20,14 @@ def run(
     sandbox: bool,
     platforms: Sequence[str] = (),
     http: str | None = None,
+    start: "Start | None" = None,
 ) -> int:
     """Serve until the input ends, or over HTTP until a signal; the exit code.
 
     Args:
         http: HOST:PORT to serve at, instead of standard input and output.
         platforms: those of the embedded stores; none is Clawver's alone.
+        start: what was answered already, over stdio.
 
     Raises:
         ConfigurationError: a setting cannot be used, or there is no store.
@@ -43,9 +49,11 @@ def run(
     logs.configure(found.log, found.secrets(), calls=http is not None)
     if http is not None:
         return _over_http(found, http)
+    # Nothing that is loaded is garbage: looking for some would take a tenth of the start.
+    gc.disable()
     from order_skills.lifetime import serve_stdio
 
-    return serve_stdio(found)
+    return serve_stdio(found, start)
 
 
 def _over_http(found: settings.Settings, address: str) -> int:
@@ -54,6 +62,8 @@ def _over_http(found: settings.Settings, address: str) -> int:
     if not (port.isascii() and port.isdigit() and int(port) <= 65_535):
         raise _no_address()
     # Here, because it loads the HTTP server.
+    import ipaddress
+
     from order_skills import http_listener, replicas
     from order_skills.lifetime import serve_http
 

@@ -1,0 +1,196 @@
+"""The server's side of a quick start: it reads every line, and says what was not yet said.
+
+Lines that were answered early go through the server like any other, one after the other, so that
+it is where it would be without them; its answers to them are compared and held back. The lines
+behind them, up to the first that is not a plain question about the server itself, are kept with
+their answers for the next start.
+"""
+
+import io
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import anyio
+import anyio.to_thread
+from mcp.shared.message import SessionMessage
+from mcp.types import (
+    JSONRPCError,
+    JSONRPCMessage,
+    JSONRPCNotification,
+    JSONRPCRequest,
+    JSONRPCResponse,
+)
+
+from order_skills.errors import ConfigurationError
+from order_skills.quick_start.front import Start
+from order_skills.quick_start.lines import HEAD, Place, without_id
+
+logger = logging.getLogger(__name__)
+
+# What is answered the same way at every moment of a connection: it depends on nothing but the
+# connection's opening and the inputs. `initialize` counts as the opening alone.
+LASTING = frozenset(
+    {
+        "server/discover",
+        "ping",
+        "tools/list",
+        "prompts/list",
+        "resources/list",
+        "resources/templates/list",
+    }
+)
+_NOTHING_TO_ANSWER = "notifications/initialized"
+# A host that sent its first lines goes on at once; seconds.
+QUIET = 1.0
+
+Id = int | str
+
+
+class Watch:
+    """What comes in and goes out at the beginning of a connection.
+
+    Args:
+        start: whose lines these are.
+        files: names the files that decide whether a server starts, beside `config.toml`.
+    """
+
+    def __init__(self, start: Start, files: Callable[[], Sequence[str]] = tuple) -> None:
+        self._start = start
+        self._files = files
+        self._early = deque(start.hand_over())
+        self._repeating = len(self._early)
+        self._recording = start.kept is not None
+        # The line of each message that is still to come; None where a line was several.
+        self._lines: deque[bytes | None] = deque()
+        self._place = Place()
+        self._held_back: Id | None = None
+        self._settled = anyio.Event()
+        self._asked: dict[Id, _Asked] = {}
+        self._new: dict[bytes, tuple[bool, bytes]] = {}
+        self._news, self._complete = anyio.Event(), anyio.Event()
+
+    async def texts(self) -> list[str]:
+        """The next line as the server reads it, mostly one; none where the input has ended."""
+        if self._early:
+            line = self._early.popleft()
+        else:
+            line = await anyio.to_thread.run_sync(self._start.next_line)
+        # As the SDK's own reader does: a carriage return ends a line, too.
+        texts = list(io.TextIOWrapper(io.BytesIO(line), encoding="utf-8", errors="replace"))
+        if self._repeating or self._recording:
+            self._lines += [line if len(texts) == 1 else None] * len(texts)
+        return texts
+
+    async def settled(self) -> None:
+        """Wait until what was answered early was answered again, before the next is read."""
+        if self._held_back is not None:
+            await self._settled.wait()
+
+    def came(self, item: SessionMessage | Exception) -> None:
+        """A message was read."""
+        if not (self._repeating or self._recording):
+            return
+        line = self._lines.popleft()
+        message = item.message if isinstance(item, SessionMessage) else None
+        found = without_id(line) if line is not None else None
+        if self._repeating:
+            self._repeating -= 1
+            # It was answered, so it is plain.
+            assert found is not None
+            self._repeat(message, *found)
+        elif found is None or not self._note(message, *found):
+            self._recording = False
+            self._look_if_complete()
+
+    def holds_back(self, sent: SessionMessage) -> bool:
+        """Whether this was said already; any other answer may be kept for the next start."""
+        message = sent.message
+        if not isinstance(message, JSONRPCResponse | JSONRPCError) or message.id is None:
+            return False
+        if message.id == self._held_back:
+            self._compare(message, self._asked.pop(message.id))
+            self._held_back = None
+            self._settled.set()
+            return True
+        if (asked := self._asked.pop(message.id, None)) is not None:
+            if isinstance(message, JSONRPCResponse):
+                self._new[asked.key] = (asked.opens, _behind_id(message, asked))
+                self._news.set()
+            self._look_if_complete()
+        return False
+
+    async def keep_when_complete(self) -> None:
+        """Keep what is new for the next start, when the host goes on to something else."""
+        await self._news.wait()
+        with anyio.move_on_after(QUIET):
+            await self._complete.wait()
+        await anyio.to_thread.run_sync(self.keep)
+
+    def keep(self) -> None:
+        """Keep what is new for the next start, if anything is."""
+        new, self._new, self._recording = self._new, {}, False
+        if not new or self._start.kept is None:
+            return
+        try:
+            self._start.kept.write(new, self._files())
+        except (OSError, ConfigurationError) as error:
+            logger.info("the next start will be no quicker: %s", type(error).__name__)
+
+    def _repeat(self, message: JSONRPCMessage | None, text: bytes, number: bytes) -> None:
+        key = self._place.key(text)
+        opens, _ = self._start.answers[key]
+        if opens:
+            self._place.open(key)
+        if isinstance(message, JSONRPCRequest):
+            self._asked[message.id] = _Asked(key, opens, number)
+            self._held_back, self._settled = message.id, anyio.Event()
+
+    def _compare(self, message: JSONRPCResponse | JSONRPCError, asked: "_Asked") -> None:
+        _, said = self._start.answers[asked.key]
+        if _behind_id(message, asked) != said and self._start.kept is not None:
+            # Only a change that no input shows leads here, such as an edited library.
+            logger.warning("an answer kept by an earlier start was out of date; it was given once")
+            self._start.kept.forget()
+            self._start.kept, self._recording = None, False
+
+    def _note(self, message: JSONRPCMessage | None, text: bytes, number: bytes) -> bool:
+        """Whether the message is one of those whose answers are kept."""
+        key = self._place.key(text)
+        if isinstance(message, JSONRPCNotification):
+            if message.method != _NOTHING_TO_ANSWER or number or not self._place.is_open:
+                return False
+            self._new[key] = (False, b"")
+            return True
+        if not isinstance(message, JSONRPCRequest) or not number or message.id in self._asked:
+            return False
+        if message.method not in LASTING and not (
+            message.method == "initialize" and not self._place.is_open
+        ):
+            return False
+        opens = message.method != "server/discover"
+        self._asked[message.id] = _Asked(key, opens, number)
+        if opens:
+            self._place.open(key)
+        return True
+
+    def _look_if_complete(self) -> None:
+        if not self._recording and not self._asked:
+            self._complete.set()
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A request that is being answered: which line it was, and its id as it stood there."""
+
+    key: bytes
+    opens: bool
+    number: bytes
+
+
+def _behind_id(message: JSONRPCResponse | JSONRPCError, asked: _Asked) -> bytes:
+    """An answer as it is written, from behind its id on."""
+    written = message.model_dump_json(by_alias=True, exclude_unset=True).encode()
+    head = HEAD + asked.number
+    return written[len(head) :] if written.startswith(head) else b""
