@@ -40,6 +40,7 @@ request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 # Any store's key, ours or not, by the prefixes of their kinds; and whatever authorises.
 _LIKE_A_KEY = (
     r"\b(?:claw_sk_|pnapi_|clv_(?:live|test)_|sk_(?:live|test)_|whsec_)[\w.-]+",
+    r"\b(?:ost_|eyJ)[\w.-]+",
     r"(?i:\b(?:bearer|apikey)\s+[^\s\"']+)",
     r"(?i:\bpostgresql://[^\s@/]+@)",
 )

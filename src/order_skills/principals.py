@@ -34,10 +34,15 @@ class Principal:
 
 
 LOCAL = Principal("local", frozenset(Scope))
+NOBODY = Principal("nobody", frozenset(), frozenset())
 
 
 def current() -> Principal:
     """Who makes the call that is being served; `LOCAL` where nobody signs in."""
     from mcp.server.auth.middleware.auth_context import get_access_token
 
-    return getattr(get_access_token(), "principal", LOCAL)
+    token = get_access_token()
+    if token is None:
+        return LOCAL
+    # A token that says nothing of rights has none.
+    return getattr(token, "principal", NOBODY)
