@@ -7,7 +7,7 @@ BIN := $(VENV)/Scripts
 endif
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint types unit long inspector conformance bench lock clean
+.PHONY: demo test lint types unit long inspector conformance bench bench-peers lock clean
 
 demo: $(READY)
 	$(BIN)/order-skills demo
@@ -39,8 +39,13 @@ conformance: $(READY)
 	$(BIN)/npm --prefix tests/conformance install --silent --no-audit --no-fund --no-package-lock --ignore-scripts
 	$(BIN)/python -m tests.conformance
 
-bench: $(READY)
+bench: $(READY) bench-peers
 	$(BIN)/python -m tests.benchmarks
+
+# What ours is measured beside lives in a venv of its own: it is no dependency.
+bench-peers:
+	$(PYTHON) -m venv .bench-venv
+	.bench-venv/$(notdir $(BIN))/python -m pip install --quiet --disable-pip-version-check -r tests/benchmarks/peers/requirements.txt
 
 $(READY): pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(VENV)
@@ -56,4 +61,5 @@ lock:
 	rm -rf .lock-venv
 
 clean:
-	rm -rf $(VENV) tests/inspector/node_modules tests/conformance/node_modules .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .bench-venv tests/inspector/node_modules tests/conformance/node_modules
+	rm -rf .mypy_cache .ruff_cache .pytest_cache

@@ -270,7 +270,7 @@ async def test_without_a_store_it_says_what_to_set_and_does_not_start(home: Path
     (line,) = log.decode().splitlines()
     assert "CLAW_API_KEY" in line
     assert "--sandbox" in line
-    assert not home.exists()
+    assert not home.exists()  # noqa: ASYNC240 -- a look, no wait
 
 
 def test_the_private_part_of_the_sdk_that_is_used_is_as_it_was() -> None:

@@ -1,0 +1,1 @@
+"""What else a user could pick: two servers that forward the same calls to the same store."""
