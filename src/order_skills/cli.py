@@ -124,6 +124,10 @@ def _run(arguments: argparse.Namespace, environ: Mapping[str, str], start: "Star
             from order_skills.commands import tokens
 
             return tokens.run(environ, arguments)
+        case "ledger":
+            from order_skills.commands import ledger
+
+            return ledger.run(environ, arguments)
         case "report":
             from order_skills.commands import report
 
@@ -199,6 +203,7 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     larger("refunds", "Approve, deny, list and settle refunds.")
     larger("webhooks", "Where stores send their events, and secrets.")
     larger("tokens", "Make, list and revoke the tokens that sign in to a service.")
+    larger("ledger", "Check the refunds' ledger, or move it to PostgreSQL.")
     larger("report", "Show the daily order check, or write it as HTML.")
     host = command("config", "Print the configuration for an agent host.")
     host.add_argument("host", choices=HOSTS, metavar="HOST", help=", ".join(HOSTS))

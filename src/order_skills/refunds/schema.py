@@ -19,7 +19,7 @@ itself, and then older processes are refused. See `SQLITE_NEEDS` and `POSTGRES_N
     refund_owner    heartbeats (PostgreSQL); on SQLite an owner is alive while it holds a file lock
     refund_ledger   how many migrations were applied
     refund_move     on SQLite: this ledger was moved away, and takes nothing any more;
-                    on PostgreSQL: the moves that arrived
+                    on PostgreSQL: the moves to it; those with a time have arrived
     spent_state     answers of people's forms that were counted; old ones are deleted
 """
 
@@ -152,7 +152,7 @@ _TABLES_3 = (
 _TABLES_4 = (
     "CREATE TABLE spent_state (digest TEXT PRIMARY KEY, expires_at {real} NOT NULL)",
     "CREATE INDEX spent_state_by_time ON spent_state (expires_at)",
-    "CREATE TABLE refund_move (move_id TEXT PRIMARY KEY, moved_at {real} NOT NULL)",
+    "CREATE TABLE refund_move (move_id TEXT PRIMARY KEY, moved_at {real})",
 )
 
 # Added to SQLite's user_version where a ledger was moved away: older versions refuse it, too.
