@@ -31,6 +31,15 @@ _NO_KEY_HERE = (
     "set the store's variable, such as CLAW_API_KEY, or run: order-skills init"
 )
 
+# Commands whose options are in their own modules, which are loaded only where they are meant.
+_LARGER = {
+    "refunds": "Approve, deny, list and settle refunds.",
+    "webhooks": "Where stores send their events, and secrets.",
+    "tokens": "Make, list and revoke the tokens that sign in to a service.",
+    "ledger": "Check the refunds' ledger, or move it to PostgreSQL.",
+    "report": "Show the daily order check, or write it as HTML.",
+}
+
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
@@ -112,26 +121,9 @@ def _run(arguments: argparse.Namespace, environ: Mapping[str, str], start: "Star
             from order_skills.commands import doctor
 
             return doctor.run(environ, arguments.config)
-        case "refunds":
-            from order_skills.commands import refunds
-
-            return refunds.run(environ, arguments)
-        case "webhooks":
-            from order_skills.commands import webhooks
-
-            return webhooks.run(environ, arguments)
-        case "tokens":
-            from order_skills.commands import tokens
-
-            return tokens.run(environ, arguments)
-        case "ledger":
-            from order_skills.commands import ledger
-
-            return ledger.run(environ, arguments)
-        case "report":
-            from order_skills.commands import report
-
-            return report.run(environ, arguments)
+        case name if name in _LARGER:
+            module = import_module(f"order_skills.commands.{name}")
+            return int(module.run(environ, arguments))
         case _:
             from order_skills.commands import host_config
 
@@ -158,12 +150,6 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
                 "--config", type=Path, metavar="FILE", help="settings file (default: in the home)"
             )
         return added
-
-    def larger(name: str, what: str) -> None:
-        """A command whose options are in its own module, which is loaded only where it is meant."""
-        added = command(name, what)
-        if name in argv:
-            import_module(f"order_skills.commands.{name}").add_arguments(added)
 
     serve = command("serve", "Serve the tools to an agent host, over stdio or HTTP.")
     serve.add_argument(
@@ -200,11 +186,10 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
         help="set, change or remove the passphrase that approvals ask for, and nothing else",
     )
     command("doctor", "Check settings, keys, reachability and ledger.")
-    larger("refunds", "Approve, deny, list and settle refunds.")
-    larger("webhooks", "Where stores send their events, and secrets.")
-    larger("tokens", "Make, list and revoke the tokens that sign in to a service.")
-    larger("ledger", "Check the refunds' ledger, or move it to PostgreSQL.")
-    larger("report", "Show the daily order check, or write it as HTML.")
+    for name, what in _LARGER.items():
+        added = command(name, what)
+        if name in argv:
+            import_module(f"order_skills.commands.{name}").add_arguments(added)
     host = command("config", "Print the configuration for an agent host.")
     host.add_argument("host", choices=HOSTS, metavar="HOST", help=", ".join(HOSTS))
 
