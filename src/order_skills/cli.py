@@ -186,8 +186,8 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
         help="set, change or remove the passphrase that approvals ask for, and nothing else",
     )
     command("doctor", "Check settings, keys, reachability and ledger.")
-    for name, what in _LARGER.items():
-        added = command(name, what)
+    for name, about in _LARGER.items():
+        added = command(name, about)
         if name in argv:
             import_module(f"order_skills.commands.{name}").add_arguments(added)
     host = command("config", "Print the configuration for an agent host.")
