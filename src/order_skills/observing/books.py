@@ -33,8 +33,8 @@ class _Watched:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._ledger, name)
 
-    def find_or_prepare(self, intent: Intent) -> tuple[Intent, bool]:
-        found, new = self._ledger.find_or_prepare(intent)
+    def find_or_prepare(self, intent: Intent, **more: Any) -> tuple[Intent, bool]:
+        found, new = self._ledger.find_or_prepare(intent, **more)
         if new:
             self._listener.moved(found.state)
         return found, new
@@ -52,19 +52,19 @@ class _Watched:
             self._hear(change)
         return moved
 
-    def adopt(self, intent: Intent, change: Change) -> bool:
-        adopted = self._ledger.adopt(intent, change)
+    def adopt(self, intent: Intent, change: Change, **more: Any) -> bool:
+        adopted = self._ledger.adopt(intent, change, **more)
         if adopted:
             self._listener.moved(State.SUCCEEDED)
             self._hear(change)
         return adopted
 
-    def warn(self, refund_id: str, change: Change) -> None:
-        self._ledger.warn(refund_id, change)
+    def warn(self, refund_id: str, change: Change, **more: Any) -> None:
+        self._ledger.warn(refund_id, change, **more)
         self._hear(change)
 
-    def expire(self) -> int:
-        expired = self._ledger.expire()
+    def expire(self, **more: Any) -> int:
+        expired = self._ledger.expire(**more)
         self._listener.moved(State.EXPIRED, expired)
         return expired
 
