@@ -186,6 +186,14 @@ log.warning("seen", extra={"facts": facts})
     assert "none" not in line
 
 
+def test_a_message_is_cut_where_no_honest_one_is_longer_h12() -> None:
+    code = "logging.getLogger('mcp.server').warning('dropped %r', 'x' * 1_000_000 + KEY)"
+    _, (line,) = logged(code)
+    assert len(line["message"]) == 2000
+    _, (line,) = logged("log.warning('x' * 1_990 + KEY)")
+    assert longest_piece_of_key(line["message"], KEY) < 6
+
+
 def test_what_is_written_while_a_call_is_served_carries_its_id() -> None:
     code = """
 serving = logs.request_id.set("1f")

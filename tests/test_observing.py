@@ -110,6 +110,8 @@ async def _use(client: Client, box: Sandbox) -> None:
     assert not (await client.call_tool("get_order", order)).is_error
     await client.call_tool("get_order", {"store": "west", "order_id": "ord_9999"})
     await client.call_tool("list_orders", {"store": "east", "customer_email": EMAIL})
+    box.faults.add(Fault("reset_before", method="GET", path="/v1/orders/ord_1002"))
+    await client.call_tool("get_order", {"store": "west", "order_id": "ord_1002"})
     small = {"store": "east", "order_id": "ord_1001", "amount_minor": 500, "reason": REASON}
     assert "outcome: refunded" in text_of(await client.call_tool("refund_order", small))
     waits = {**order, "amount_minor": 500, "reason": REASON}
@@ -134,7 +136,7 @@ async def _use_badly(client: Client, url: str) -> None:
 def _all_told(collector: Collector) -> bool:
     return (
         collector.value("order_skills.refunds.open", outcome="awaiting_approval") == 1
-        and collector.value("order_skills.tool.duration") == 10
+        and collector.value("order_skills.tool.duration") == 11
         and len(collector.spans("tools/call list_orders")) == 3
     )
 
@@ -143,7 +145,7 @@ def _all_told(collector: Collector) -> bool:
 
 
 def test_each_call_is_one_line_that_says_who_what_how_and_how_long(story: Story) -> None:
-    assert len(story.calls()) == 10
+    assert len(story.calls()) == 11
     (read,) = story.calls(tool="get_order", store="east", outcome="ok")
     assert read["level"] == "info"
     assert read["time"].endswith("+00:00")
@@ -249,6 +251,9 @@ def test_store_calls_are_counted_by_store_and_class_of_status(story: Story) -> N
     value = story.collector.value
     assert value("order_skills.store.duration", store="east", status="5xx") == 1
     assert value("order_skills.store.duration", store="west", status="4xx") == 1
+    # No answer came at all.
+    lost = {"store": "west", "status": "STORE_UNAVAILABLE"}
+    assert value("order_skills.store.duration", **lost) == 1
     route = {"http.request.method": "POST", "url.template": "/orders/{order_id}/refund"}
     assert value("order_skills.store.duration", status="2xx", **route) == 1
 
@@ -280,7 +285,17 @@ def test_what_is_left_of_the_owners_limits_is_shown(story: Story) -> None:
 
 def test_a_label_is_a_word_of_ours(story: Story) -> None:
     known = {"east", "west", "get_order", "list_orders", "refund_order", "(unknown)"}
-    known |= {"ok", "ORDER_NOT_FOUND", "INVALID_ARGUMENT", "2xx", "4xx", "5xx", "GET", "POST"}
+    known |= {
+        "STORE_UNAVAILABLE",
+        "ok",
+        "ORDER_NOT_FOUND",
+        "INVALID_ARGUMENT",
+        "2xx",
+        "4xx",
+        "5xx",
+        "GET",
+        "POST",
+    }
     known |= {"refunded", "awaiting_approval", "in_progress", "unknown", "needs_person"}
     known |= {"/orders", "/orders/{o}", "/orders/{order_id}/refund"}
     assert story.collector.labels() <= known

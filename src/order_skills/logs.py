@@ -28,7 +28,8 @@ PREFIX_LENGTH = 16
 MIN_FORM = 6
 # More frames than these say no more about where a failure began.
 MAX_FRAMES = 8
-# No fact of ours is longer; what a client could make longer would fill a disk.
+# Nothing of ours is longer; a library quotes what a client sent, which could fill a disk.
+MAX_MESSAGE_LENGTH = 2_000
 MAX_FACT_LENGTH = 200
 
 # One line for each tool call is written here; a service is always asked who did what.
@@ -97,7 +98,7 @@ class OneLine(logging.Formatter):
             "time": at,
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": self._redact(record.getMessage()),
+            "message": self._redact(record.getMessage())[:MAX_MESSAGE_LENGTH],
         }
         if (serving := request_id.get()) is not None:
             line["request_id"] = serving
