@@ -62,10 +62,12 @@ def serving(module: tuple[str, ...], home: Path) -> Iterator[str]:
         SystemExit: it did not start, did not end well, or logged a traceback.
     """
     log = home / "log"
+    # Nothing of this machine's settings reaches the server.
+    kept = {name: value for name, value in os.environ.items() if "ORDER_SKILLS" not in name}
     with log.open("wb") as written:
         process = subprocess.Popen(
             [sys.executable, "-m", *module],
-            env={**os.environ, "ORDER_SKILLS_HOME": str(home / "state")},
+            env={**kept, "ORDER_SKILLS_HOME": str(home / "state")},
             cwd=FOLDER.parents[1],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -84,8 +86,10 @@ def serving(module: tuple[str, ...], home: Path) -> Iterator[str]:
             process.wait(PATIENCE)
         finally:
             process.kill()
-    if "Traceback" in log.read_text("utf-8"):
-        sys.exit(f"{module} logged a traceback:\n{log.read_text('utf-8')}")
+    # Windows has no signal to end by.
+    failed = process.returncode != 0 and os.name != "nt"
+    if failed or "Traceback" in log.read_text("utf-8"):
+        sys.exit(f"{module} ended with {process.returncode}:\n{log.read_text('utf-8')}")
 
 
 def run(server: str, revision: str, url: str, out: Path) -> Results:
