@@ -9,6 +9,7 @@ from order_skills.errors import Code
 from order_skills.orders import ORDER_STATUSES, PAYMENT_STATUSES, Order
 from order_skills.refunds.case import Policy
 from order_skills.refunds.intents import ACTIVE, Intent, Limits, Request, Spent, State
+from order_skills.refunds.person import is_another
 from order_skills.refunds.rules import Decision, over_limit
 from tests.refunds.facts import (
     codes,
@@ -466,3 +467,22 @@ def test_every_reason_for_a_person_is_told() -> None:
         UNLAID,
         NO_SUM,
     )
+
+
+# --- who approves -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("asked_by", "signed_in", "another"),
+    [
+        ("ann", "ben", True),
+        ("ann", "ann", False),
+        (None, "ben", False),
+        ("ann", None, False),
+        (None, None, False),
+    ],
+)
+def test_another_person_is_one_who_signed_in_under_another_name(
+    asked_by: str | None, signed_in: str | None, another: bool
+) -> None:
+    assert is_another(asked_by, signed_in) is another
