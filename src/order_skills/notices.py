@@ -10,7 +10,7 @@ listens then, and proves nothing: the host reads the order.
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from mcp.server import MCPServer
@@ -30,8 +30,10 @@ from mcp.types import (
 from order_skills.errors import Code, Refusal, invalid
 from order_skills.protocol_errors import protocol_error
 from order_skills.resources import Place, place, template
-from order_skills.webhooks.arrivals import Arrived
 from order_skills.workspace import Workspace
+
+if TYPE_CHECKING:
+    from order_skills.webhooks.arrivals import Arrived
 
 # For all hosts of a server together: what they hold here is bounded.
 MAX_ADDRESSES = 10_000
@@ -161,7 +163,7 @@ class Notices:
             self._end()
             self._end = None
 
-    async def arrived(self, what: Arrived) -> None:
+    async def arrived(self, what: "Arrived") -> None:
         """Tell whoever subscribed to the order."""
         at = (what.account, what.order_id)
         # A stream picks its own out of all; each address is one event however many want it.

@@ -22,6 +22,7 @@ from order_skills.refunds.ledger import LedgerError
 from order_skills.refunds.sqlite import SqliteLedger
 from order_skills.sandbox import Sandbox
 from order_skills.sandbox.shop import Webhook
+from order_skills.server import OrderServer
 from order_skills.webhooks.arrivals import LOOK_BACK, Arrivals, Arrived
 from order_skills.webhooks.events import Event
 from order_skills.webhooks.mailroom import senders
@@ -263,6 +264,40 @@ async def test_they_are_announced_where_events_can_come_and_changed_lists_never(
         offered = door.client.server_capabilities
         assert offered.resources is not None
         assert not offered.resources.subscribe
+
+
+async def test_without_sessions_the_older_protocol_is_promised_nothing(home: Path) -> None:
+    async with opened(home, "legacy", Host()) as door:
+        server = OrderServer(door.workspace)
+        app = server.streamable_http_app(stateless_http=True, json_response=True)
+        async with (
+            server.session_manager.run(),
+            httpx.AsyncClient(
+                transport=httpx.ASGITransport(app=app), base_url="http://127.0.0.1:8000"
+            ) as client,
+        ):
+
+            async def ask(method: str, **params: Any) -> Any:
+                answer = await client.post(
+                    "/mcp",
+                    json={"jsonrpc": "2.0", "id": 1, "method": method, "params": params},
+                    headers={
+                        "accept": "application/json, text/event-stream",
+                        "mcp-protocol-version": "2025-06-18",
+                    },
+                )
+                return answer.json()
+
+            told = await ask(
+                "initialize",
+                protocolVersion="2025-06-18",
+                capabilities={},
+                clientInfo={"name": "test", "version": "1"},
+            )
+            assert told["result"]["capabilities"]["resources"]["subscribe"] is False
+            refused = await ask("resources/subscribe", uri=ORDER)
+            assert refused["error"]["message"].startswith("NOT_SUPPORTED: this server keeps no")
+            assert not door.workspace.mailroom.arrivals.watched
 
 
 async def test_where_no_event_can_come_nobody_can_subscribe(home: Path, era: str) -> None:
