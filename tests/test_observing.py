@@ -15,13 +15,17 @@ import anyio.to_thread
 import httpx
 import pytest
 from mcp.client import Client
+from mcp.server.auth.middleware.auth_context import auth_context_var
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+from mcp.server.auth.provider import AccessToken
 
 from collector import Collector, collecting, labels_of
 from order_skills import logs
+from order_skills.principals import Principal, Scope
 from order_skills.refunds.background import Background
 from order_skills.sandbox import Fault, Sandbox
 from order_skills.sandbox.http_server import running
-from support import PATIENCE, environment, text_of, two_stores
+from support import PATIENCE, environment, open_door, text_of, two_stores
 from test_documents import first_cells
 from test_streamable_http import ACCEPT, INITIALIZE, served
 
@@ -184,6 +188,29 @@ def test_no_log_and_no_measurement_holds_personal_data_ids_or_keys_l7_h12(story:
     for private in (story.key, EMAIL, "alex.river", "jane", REASON, "Jane", "ord_1003", "ord_1001"):
         assert private not in story.log
         assert private.encode() not in sent
+
+
+class SignedIn(AccessToken):
+    """A token as the sign-in hands it to the SDK."""
+
+    principal: Principal
+
+
+async def test_a_call_is_told_by_the_name_of_who_signed_in(
+    home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    who = Principal("support-agent", frozenset({Scope.ORDERS_READ}))
+    token = SignedIn(token="0123abcd", client_id="c", scopes=["orders:read"], principal=who)
+    signed_in = auth_context_var.set(AuthenticatedUser(token))
+    try:
+        with caplog.at_level("INFO", logs.CALLS):
+            async with open_door(home) as door:
+                await door.answer("get_order", order_id="ord_1001")
+    finally:
+        auth_context_var.reset(signed_in)
+    (told,) = [vars(record)["facts"] for record in caplog.records if record.name == logs.CALLS]
+    assert told["principal"] == "support-agent"
+    assert "0123abcd" not in caplog.text
 
 
 # --- traces -----------------------------------------------------------------------------------
