@@ -93,48 +93,46 @@ class ToolCalls:
             return await call_next(ctx)
         request_id = secrets.token_hex(8)
         serving = logs.request_id.set(request_id)
-        ended, begun = FAILED, time.perf_counter()
+        result: HandlerResult = None
+        without: Ended | None = FAILED
+        begun = time.perf_counter()
         try:
-            result = await call_next(ctx)
-            ended = how_it_ended(result)
+            result, without = await call_next(ctx), None
             return result
         except anyio.get_cancelled_exc_class():
-            ended = CANCELLED
+            without = CANCELLED
             raise
         except (MCPError, ValidationError):
-            ended = NO_CALL
+            without = NO_CALL
             raise
         finally:
-            self._tell(ctx, request_id, ended, time.perf_counter() - begun)
+            seconds = time.perf_counter() - begun
+            try:
+                self._tell(ctx, request_id, without or how_it_ended(result), seconds)
+            except Exception as error:
+                # Money may have moved: what cannot be told must not take the answer's place.
+                logger.error("a call could not be written down: %s", type(error).__name__)
             logs.request_id.reset(serving)
 
     def _tell(
-        self,
-        ctx: ServerRequestContext[Any, Any],
-        request_id: str,
-        ended: Ended,
-        seconds: float,
+        self, ctx: ServerRequestContext[Any, Any], request_id: str, ended: Ended, seconds: float
     ) -> None:
         tool, store = self._named(ctx.params or {})
         called = ToolCalled(tool, store, principals.current().name, request_id, ended, seconds)
         trace_id = None if self._telemetry is None else self._telemetry.tool_called(called)
-        logger.info(
-            "tool call",
-            extra={
-                "facts": {
-                    "event": "tool_call",
-                    "rpc_id": _plain(ctx.request_id),
-                    "trace_id": trace_id,
-                    "principal": called.principal,
-                    "tool": tool,
-                    "store": store,
-                    "outcome": ended.outcome,
-                    "refund_id": ended.refund_id,
-                    "already_done": ended.already_done,
-                    "duration_ms": round(seconds * 1000, 1),
-                }
-            },
-        )
+        facts = {
+            "event": "tool_call",
+            "rpc_id": _plain(ctx.request_id),
+            "trace_id": trace_id,
+            "principal": called.principal,
+            "tool": tool,
+            "store": store,
+            "outcome": ended.outcome,
+            "refund_id": ended.refund_id,
+            "already_done": ended.already_done,
+            "duration_ms": round(seconds * 1000, 1),
+        }
+        logger.info("tool call", extra={"facts": facts})
 
     def _named(self, params: Mapping[str, Any]) -> tuple[str, str | None]:
         """The tool and the store of a call, by names of ours alone."""
