@@ -37,6 +37,9 @@ def clean(value: str, cap: int = NAME_CAP) -> str:
     A cap has room for the mark of a cut.
     """
     assert cap > len(CUT_MARK)
+    if len(value) <= cap and value.isascii() and value.isprintable():
+        # Nearly all of what a store sends; nothing below would change it.
+        return value.strip()
     # A hostile field may hold megabytes; nothing beyond a few caps can be shown anyway.
     cut = len(value) > 8 * cap
     text = _ESCAPES.sub("", value[: 8 * cap]).replace("\r\n", "\n").replace("\t", " ")

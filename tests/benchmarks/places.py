@@ -163,22 +163,23 @@ async def over_pipes(server: str, env: Mapping[str, str]) -> AsyncIterator[tuple
 @asynccontextmanager
 async def over_http(server: str, env: Mapping[str, str]) -> AsyncIterator[tuple[str, int]]:
     """A server over Streamable HTTP on loopback: its address, and the number of its process."""
-    port = _free_port()
+    port = free_port()
     address = ("--http", f"127.0.0.1:{port}") if server == OURS else ("--port", str(port))
     async with process((*COMMANDS[server], *address), env) as running:
         async with asyncio.timeout(PATIENCE_SECONDS):
-            await _accepts(port, running)
+            await accepts(port, running)
         yield f"http://127.0.0.1:{port}/mcp", running.pid
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that nobody has; somebody may take it before it is used."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port: int = taken.getsockname()[1]
     return port
 
 
-async def _accepts(port: int, running: asyncio.subprocess.Process) -> None:
+async def accepts(port: int, running: asyncio.subprocess.Process) -> None:
     """Wait until somebody listens at the port."""
     while running.returncode is None:
         try:

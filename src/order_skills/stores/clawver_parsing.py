@@ -181,12 +181,11 @@ def _item(raw: Json) -> Item:
 
 
 def _tracking(raw: Json) -> Tracking | None:
-    found = Tracking(
-        carrier=word(raw, "carrier"),
-        number=word(raw, "trackingNumber"),
-        url=exact(raw, "trackingUrl"),
-    )
-    return found if found != Tracking() else None
+    carrier, number = word(raw, "carrier"), word(raw, "trackingNumber")
+    url = exact(raw, "trackingUrl")
+    if carrier is None and number is None and url is None:
+        return None
+    return Tracking(carrier=carrier, number=number, url=url)
 
 
 def download_tokens(raw: Json) -> dict[str, str]:
