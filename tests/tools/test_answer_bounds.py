@@ -78,7 +78,8 @@ class Writer:
         return f"{head}_{''.join(rest)}"
 
 
-@pytest.fixture(params=ALPHABETS)
+# The shortest and the longest to a model; what is between them is measured below.
+@pytest.fixture(params=("words", "rare"))
 def writer(request: pytest.FixtureRequest) -> Writer:
     return Writer(request.param)
 
@@ -344,3 +345,27 @@ def test_no_text_is_more_tokens_than_it_is_bounded_to() -> None:
         for _ in range(150):
             made = "".join(chosen.choices(pool, k=chosen.choice((12, 60, 250))))
             assert tokens(made) <= at_most(made), made
+            assert tokens({"reason": made}) <= at_most({"reason": made}), made
+
+
+# --- prompts and pages ----------------------------------------------------------------------
+
+
+async def test_prompts_and_pages_are_bounded(home: Path) -> None:
+    longest = {
+        "order_id": "o" * 128,
+        "customer_email": f"{'k' * 60}@{'e' * 60}.example.com",
+        "item_id": "i" * 128,
+        "wanted_size": "X" * 64,
+        "created_after": "2026-11-21T10:30:00Z",
+    }
+    async with open_door(home, box=shop(order("ord_1", lines(Writer("words"), 1)))) as door:
+        for prompt in (await door.client.list_prompts()).prompts:
+            taken = {argument.name for argument in prompt.arguments or ()}
+            given = {name: value for name, value in longest.items() if name in taken}
+            shown = await door.client.get_prompt(prompt.name, given)
+            assert 0 < tokens(shown.model_dump_json()) <= MAX_TOKENS
+        for resource in (await door.client.list_resources()).resources:
+            (page,) = (await door.client.read_resource(resource.uri)).contents
+            assert isinstance(page, TextResourceContents)
+            assert 0 < tokens(page.text) <= MAX_TOKENS

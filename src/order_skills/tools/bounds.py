@@ -20,7 +20,7 @@ from order_skills.orders import ORDER_STATUSES, PAYMENT_STATUSES
 # The most that an answer may be to a model, as text and as structure each.
 MAX_TOKENS = 8_000
 # What a list may fill of it where the rest follows by a cursor; the frame has the remainder.
-LIST_TOKENS = 7_000
+LIST_TOKENS = 7_400
 # What an answer is cut to, one after the other until it fits with what is said of the cuts.
 _BUDGETS = (7_200, 6_400, 5_000, 3_000, 1_500, 500)
 # Links so long that several of them are too much are left out below it.
@@ -28,11 +28,14 @@ _LINKS_FROM = 3_000
 
 # A space is part of the word or sign behind it.
 _PIECES = re.compile(r"[0-9]{1,3}| ?[A-Z]?[a-z]+| ?[A-Z]+| ?[!-/:-~]|[\x00-\x7f]|[^\x00-\x7f]")
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 # Of these words each is a token.
 _KNOWN = frozenset(part for word in ORDER_STATUSES + PAYMENT_STATUSES for part in word.split("_"))
 # What can be spoken is this many tokens a letter at worst, and mostly a third of it.
 _SPOKEN, _RANDOM = 0.6, 1.0
 _UNSPEAKABLE = re.compile(r"^[^aeiouyAEIOUY]{1,3}$|[^aeiouyAEIOUY]{4}")
+# In JSON these stand with a backslash.
+_ESCAPED = frozenset('"\\\n')
 _OUR_NAME = re.compile(r"[a-z]{1,14}(?:_[a-z]{1,14}){0,3}")
 
 # An id is at most 128 characters long: what is no more than that many tokens is not cut.
@@ -68,7 +71,11 @@ def _name(name: str) -> int:
 
 
 def _text(value: str) -> int:
-    return sum(map(_piece, _PIECES.findall(value)))
+    if value.isascii():
+        return sum(map(_piece, _PIECES.findall(value)))
+    # Of other letters each of the bytes may be a token.
+    others = len(value.encode("utf-8", "surrogatepass")) - len(value.encode("ascii", "ignore"))
+    return others + sum(map(_piece, _PIECES.findall(_NOT_ASCII.sub(" ", value))))
 
 
 def _piece(piece: str) -> int:
@@ -76,6 +83,8 @@ def _piece(piece: str) -> int:
     first = piece[0]
     if not first.isascii():
         return len(piece.encode("utf-8", "surrogatepass"))
+    if first in _ESCAPED:
+        return 2
     # Up to three digits are one token.
     if not first.isalpha() or piece in _KNOWN:
         return 1
@@ -107,8 +116,8 @@ def fit(
 
 def _fits(answer: Mapping[str, Any], render: Callable[[Mapping[str, Any]], str]) -> bool:
     shown = render(answer)
-    # No token is shorter than a byte.
-    if len(shown.encode()) <= MAX_TOKENS // 2:
+    # No token is shorter than a byte, and a structure has not eight times its text's.
+    if len(shown.encode()) <= MAX_TOKENS // 8:
         return True
     return at_most(answer) <= MAX_TOKENS and at_most(shown) <= MAX_TOKENS
 
@@ -142,12 +151,16 @@ class _Cut:
     def _fields(self, fields: Mapping[str, Any], budget: int, path: str) -> dict[str, Any]:
         """Each field cut to its share: what is small stays, the large ones share what is left."""
         left = budget - 2 - sum(_name(name) + 2 for name in fields)
-        costs = {name: _least(name, held) for name, held in fields.items()}
-        cuttable = {name for name, least in costs.items() if least < at_most(fields[name])}
-        left -= sum(least for name, least in costs.items() if name not in cuttable)
+        sizes = {name: at_most(held) for name, held in fields.items()}
+        cuttable = []
+        for name, held in fields.items():
+            if _can_be_cut(name, held, sizes[name]):
+                cuttable.append(name)
+            else:
+                left -= sizes[name]
         shares = {}
-        for number, name in enumerate(sorted(cuttable, key=lambda n: at_most(fields[n]))):
-            shares[name] = min(at_most(fields[name]), max(left, 0) // (len(cuttable) - number))
+        for number, name in enumerate(sorted(cuttable, key=sizes.__getitem__)):
+            shares[name] = min(sizes[name], max(left, 0) // (len(cuttable) - number))
             left -= shares[name]
         found = {}
         for name, held in fields.items():
@@ -210,14 +223,10 @@ class _Cut:
             yield f"{count} more of {path} are left out{how}"
 
 
-def _least(name: str, value: Any) -> int:
-    """The fewest tokens that a field can be cut to."""
-    whole = at_most(value)
+def _can_be_cut(name: str, value: Any, size: int) -> bool:
     if isinstance(value, str):
-        return whole if whole <= _SHORT or name in _WHOLE | _LINKS else _LEAST
-    if isinstance(value, list | Mapping):
-        return min(whole, _SHORT)
-    return whole
+        return size > _SHORT and name not in _WHOLE | _LINKS
+    return size > _SHORT and isinstance(value, list | Mapping)
 
 
 def _shortened(value: str, budget: int) -> str:
