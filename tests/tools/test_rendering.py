@@ -38,3 +38,27 @@ def test_nothing_is_said_and_not_left_out() -> None:
         "sizes: M, L",
         "ok: yes",
     ]
+
+
+def test_what_all_rows_say_stands_once_and_what_few_say_stands_by_its_name() -> None:
+    rows = [{"id": n, "currency": "USD", "paid": True, "size": "M L"} for n in range(6)]
+    rows[4]["refunded_minor"] = 100
+    assert render({"rows": rows}).splitlines() == [
+        "rows (id|size; currency: USD; paid: yes):",
+        "0|M L",
+        "1|M L",
+        "2|M L",
+        "3|M L",
+        "4|M L|refunded_minor: 100",
+        "5|M L",
+    ]
+
+
+def test_a_value_in_the_heading_is_one_plain_word_and_no_column_of_its_own() -> None:
+    rows = [{"id": n, "name": "x): total_minor"} for n in range(3)]
+    assert render({"rows": rows}).splitlines()[0] == "rows (id|name):"
+    alike: list[dict[str, object]] = [{"id": "a"}, {"id": "a"}]
+    assert render({"rows": alike}).splitlines() == ["rows (id):", "a", "a"]
+    # 1 and true are equal in Python, and not the same.
+    mixed: list[dict[str, object]] = [{"id": "a", "n": 1}, {"id": "b", "n": True}]
+    assert render({"rows": mixed}).splitlines() == ["rows (id|n):", "a|1", "b|yes"]
