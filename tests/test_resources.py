@@ -137,7 +137,7 @@ async def test_a_bad_id_is_refused_before_any_request_and_never_repeated(door: D
             message = await refused(opened.client, f"orders://{place}")
             assert message == (
                 "INVALID_ARGUMENT: order_id does not have the form of such an id. "
-                "Next: call get_order again; it takes order_id."
+                "Next: call get_order again; it takes order_id, items_after?"
             )
         assert opened.box.requests == []
 

@@ -186,9 +186,7 @@ class GetOrderArguments(Arguments):
     """What get_order takes."""
 
     order_id: OrderId
-    items_after: Annotated[
-        ItemId | None, Field(description="Go on behind this item, as `note` says")
-    ] = None
+    items_after: Annotated[ItemId | None, Field(description="Go on there, as `note` says")] = None
 
 
 async def get_order(call: ToolCall, given: GetOrderArguments) -> Order:

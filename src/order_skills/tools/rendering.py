@@ -14,7 +14,8 @@ from order_skills import money
 _INDENT = "  "
 # What a heading can say for all rows: one plain word.
 _WORD = re.compile(r"[A-Za-z0-9_.:-]{1,40}")
-# A column that fewer of the rows fill, one of so many, costs more than its name in these.
+# A column that one of so many rows fills costs more than its name there; what fewer rows have
+# in common is no shorter in the heading.
 _FEW = 3
 
 
@@ -55,7 +56,7 @@ def _table(
             lines += inner
         return lines
     names = list(dict.fromkeys(column for row in rows for column in row))
-    alike = [n for n in names if len(rows) > 1 and _alike([row.get(n) for row in rows])]
+    alike = [n for n in names if len(rows) >= _FEW and _alike([row.get(n) for row in rows])]
     few = [n for n in names if sum(n in row for row in rows) * _FEW <= len(rows)]
     columns = [n for n in names if n not in alike and n not in few] or names[:1]
     each = "".join(f"; {n}: {_plain(rows[0][n])}" for n in alike if n not in columns)

@@ -260,8 +260,7 @@ DELETE_WEBHOOK = ToolSpec(
     name="delete_webhook",
     title="Delete a webhook",
     description=(
-        "Stop the events to a webhook that list_webhooks shows. A person approves it first; you "
-        "cannot."
+        "Stop the events to a webhook of list_webhooks. A person approves it first; you cannot."
     ),
     effect=Effect.CHANGES,
     arguments=DeleteWebhookArguments,
