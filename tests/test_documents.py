@@ -87,6 +87,7 @@ def test_the_readme_names_settings_that_exist(tmp_path: Path) -> None:
         "ORDER_SKILLS_APPROVAL": "above:5000",
         "ORDER_SKILLS_APPROVAL_DOORS": "command",
         "ORDER_SKILLS_APPROVAL_HOURS": "12",
+        "ORDER_SKILLS_APPROVAL_BY": "another",
         "ORDER_SKILLS_MAX_REFUND_MINOR": "5000",
         "ORDER_SKILLS_DAILY_REFUND_MINOR": "10000",
         "ORDER_SKILLS_DAILY_REFUND_COUNT": "5",

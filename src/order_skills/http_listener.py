@@ -48,7 +48,7 @@ async def serve(
     application: ASGIApp,
     listener: socket.socket,
     *,
-    ending: Callable[[], None],
+    ending: Callable[[], None] = lambda: None,
     limits: Limits | None = None,
 ) -> None:
     """Serve until a signal; answers under way end first.
