@@ -38,7 +38,7 @@ PAYMENT_STATUSES: tuple[str, ...] = get_args(PaymentStatus)
 class Frozen(BaseModel):
     """A value: made once, never changed, equal by content."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Item(Frozen):

@@ -9,7 +9,7 @@ from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context
 from mcp.server.request_state import RequestStateSecurity
 from mcp.shared.exceptions import MCPError
-from mcp.types import INVALID_PARAMS, CallToolResult, Icon, InputRequiredResult
+from mcp.types import INVALID_PARAMS, CallToolResult, Icon, InputRequiredResult, Tool
 
 from order_skills import __version__, guides
 from order_skills.errors import Code, Refusal
@@ -78,13 +78,14 @@ class OrderServer(MCPServer[None]):
             {spec.name: spec.needs for spec in specs},
             several=len(workspace.stores) > 1,
         )
+        self._declared = [DeclaredTool.declare(spec, workspace, menu) for spec in specs]
         super().__init__(
             "order-skills",
             title="Order skills",
             instructions=instructions([spec.name for spec in specs], len(workspace.stores)),
             icons=[ICON],
             version=__version__,
-            tools=[DeclaredTool.declare(spec, workspace, menu) for spec in specs],
+            tools=[*self._declared],
             log_level="WARNING",
             middleware=[
                 self._start_after_first_answer,
@@ -107,6 +108,12 @@ class OrderServer(MCPServer[None]):
         self.workspace = workspace
         self._menu = menu
         self._listed: Mapping[str, ToolSpec[Any]] = {spec.name: spec for spec in specs}
+
+    async def list_tools(self) -> list[Tool]:
+        """The tools. Their schemas are made when they are first listed."""
+        for tool in self._declared:
+            tool.describe()
+        return await super().list_tools()
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None = None

@@ -9,6 +9,7 @@ What was answered before the server was loaded is not said again: room `quick_st
 """
 
 from collections import deque
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, cast
 
@@ -27,21 +28,31 @@ async def serve(server: MCPServer[Any], watch: Watch) -> None:
     lowlevel = server._lowlevel_server
     options = lowlevel.create_initialization_options()
     lines = cast("anyio.AsyncFile[str]", _Lines(watch))
-    async with stdio_server(lines) as (read, writing), anyio.create_task_group() as keeping:
+    async with stdio_server(lines) as (read, writing), anyio.create_task_group() as beside:
         write = _NotSaidYet(writing, watch)
 
-        async def answer(request: SessionMessage) -> None:
+        async def ask(messages: Sequence[SessionMessage]) -> list[SessionMessage]:
+            """The answers of a connection of its own, each before the next message is sent."""
             send_in, receive_in = anyio.create_memory_object_stream[Any](1)
             send_out, receive_out = anyio.create_memory_object_stream[Any](1)
+            answers = []
             async with send_in, receive_out, anyio.create_task_group() as tasks:
-                await send_in.send(request)
                 tasks.start_soon(lowlevel.run, receive_in, send_out, options)
-                await write.send(await receive_out.receive())
+                for message in messages:
+                    await send_in.send(message)
+                    if _is_request(message):
+                        answers.append(await receive_out.receive())
                 tasks.cancel_scope.cancel()
+            return answers
 
-        keeping.start_soon(watch.keep_when_complete)
+        async def answer(request: SessionMessage) -> None:
+            for found in await ask([request]):
+                await write.send(found)
+
+        beside.start_soon(watch.keep_when_complete)
+        beside.start_soon(watch.compare, ask)
         await lowlevel.run(_AfterDiscovery(read, answer, watch), write, options)
-        keeping.cancel_scope.cancel()
+        beside.cancel_scope.cancel()
         watch.keep()
 
 

@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 from opening import (
     KEY,
+    MODERN,
     READY,
     Gate,
     Message,
     answers_to,
     ended,
+    first_lines,
     initialize,
     kept_file,
     opened,
@@ -34,17 +36,20 @@ CHANGED = b"Order tools for an online store"
 LINES: list[Message] = [initialize(), READY, request(1, "tools/list")]
 
 
-def changed(held: bytes) -> bytes:
-    """The file with an answer in it that no server gives."""
-    assert held.count(CHANGED) == 1
-    return held.replace(CHANGED, CHANGED.upper())
+def changed(held: bytes, words: bytes = CHANGED) -> bytes:
+    """The file, or an answer, with something in it that no server says."""
+    assert held.count(words) == 1
+    return held.replace(words, words.upper())
 
 
-def forged(file: Path, key: Mapping[str, str]) -> None:
+def forged(file: Path, key: Mapping[str, str], words: bytes = CHANGED) -> None:
     """The same, sealed as a server with this key would have sealed it."""
     home, inputs = str(file.parents[1]), bytes.fromhex(file.stem)
     true = Kept(home, inputs, secret_of(KEY)).read()
-    false = {line: (opens, changed(a) if CHANGED in a else a) for line, (opens, a) in true.items()}
+    false = {
+        line: (opens, changed(answer, words) if words in answer else answer)
+        for line, (opens, answer) in true.items()
+    }
     assert false != true
     file.unlink()
     Kept(home, inputs, secret_of(key)).write(false, [])
@@ -84,19 +89,27 @@ async def test_where_the_file_was_harmed_the_server_answers_and_keeps_it_anew(ho
         assert (what, await started_once(home, LINES)) == (what, said)
 
 
-async def test_an_outdated_answer_is_given_once_and_told(home: Path, gate: Gate) -> None:
+IN_THE_LIST = b'"title":"List orders"'
+
+
+@pytest.mark.parametrize("words", [CHANGED, IN_THE_LIST], ids=["the opening", "a list"])
+@pytest.mark.parametrize("lines", [LINES, first_lines(MODERN)], ids=["older", "newer"])
+async def test_an_outdated_answer_is_given_once_and_told(
+    home: Path, gate: Gate, lines: list[Message], words: bytes
+) -> None:
     """Such as after a change inside the installed SDK, which nothing here depends on by name."""
-    said = await started_once(home, LINES)
-    forged(kept_file(home), KEY)
+    said = await started_once(home, lines)
+    forged(kept_file(home), KEY, words)
     async with opened(home, gate=gate) as wire:
-        assert await answers_to(wire, LINES) == [changed(said[0]), said[1]]
+        outdated = [changed(line, words) if words in line else line for line in said]
+        assert await answers_to(wire, lines) == outdated
         gate.open()
         # It takes over, and compares, without another line of the host.
         until(lambda: not any((home / "quick-start").iterdir()))
         code, rest, log = await wire.end()
     assert (code, rest) == (0, b"")
     assert [json.loads(line)["level"] for line in log.splitlines()] == ["warning"]
-    assert await started_once(home, LINES) == said
+    assert not any((home / "quick-start").iterdir())
 
 
 async def test_without_a_folder_to_keep_them_in_it_works_as_ever(

@@ -1,15 +1,16 @@
-"""The server's side of a quick start: it reads every line, and says what was not yet said.
+"""The server's side of a quick start: it gets what it must know, and says what was not yet said.
 
-Lines that were answered early go through the server like any other, one after the other, so that
-it is where it would be without them; its answers to them are compared and held back. The lines
-behind them, up to the first that is not a plain question about the server itself, are kept with
-their answers for the next start.
+Of the lines that were answered early, the one that opened the connection and the notifications go
+to the server like any other, so that it is where it would be; its answer is held back. The
+others leave nothing behind: they are asked again a little later, beside the connection, only to
+compare. The lines behind them, up to the first that is not a plain question about the server
+itself, are kept with their answers for the next start.
 """
 
 import io
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import anyio
@@ -21,6 +22,7 @@ from mcp.types import (
     JSONRPCNotification,
     JSONRPCRequest,
     JSONRPCResponse,
+    jsonrpc_message_adapter,
 )
 
 from order_skills.errors import ConfigurationError
@@ -46,6 +48,8 @@ _NOTHING_TO_ANSWER = "notifications/initialized"
 QUIET = 1.0
 
 Id = int | str
+# Asks these on a connection of its own, one after the other, and answers the answers.
+Ask = Callable[[Sequence[SessionMessage]], Awaitable[Sequence[SessionMessage]]]
 
 
 class Watch:
@@ -59,7 +63,10 @@ class Watch:
     def __init__(self, start: Start, files: Callable[[], Sequence[str]] = tuple) -> None:
         self._start = start
         self._files = files
-        self._early = deque(start.hand_over())
+        # Answered early: those that the server needs, and all by the connections to ask them on.
+        self._early: deque[bytes] = deque()
+        self._again: list[list[bytes]] = [[]]
+        self._sort(start.hand_over())
         self._repeating = len(self._early)
         self._recording = start.kept is not None
         # The line of each message that is still to come; None where a line was several.
@@ -97,9 +104,11 @@ class Watch:
         found = without_id(line) if line is not None else None
         if self._repeating:
             self._repeating -= 1
-            # It was answered, so it is plain.
-            assert found is not None
-            self._repeat(message, *found)
+            assert line is not None
+            asked = self._asked_by(line, self._place)
+            if isinstance(message, JSONRPCRequest):
+                self._asked[message.id] = asked
+                self._held_back, self._settled = message.id, anyio.Event()
         elif found is None or not self._note(message, *found):
             self._recording = False
             self._look_if_complete()
@@ -121,6 +130,23 @@ class Watch:
             self._look_if_complete()
         return False
 
+    async def compare(self, ask: Ask) -> None:
+        """Ask what was answered early again, when the server has the time."""
+        if len(self._again) == 1 and len(self._again[0]) == len(self._early):
+            # The opening alone, which is compared when the server answers it.
+            return
+        await anyio.sleep(QUIET)
+        for lines in self._again:
+            place, as_message = Place(), jsonrpc_message_adapter.validate_json
+            messages = [as_message(line, by_name=False) for line in lines]
+            answers = iter(await ask([SessionMessage(message) for message in messages]))
+            for line, message in zip(lines, messages, strict=True):
+                asked = self._asked_by(line, place)
+                if isinstance(message, JSONRPCRequest):
+                    answer = next(answers).message
+                    assert isinstance(answer, JSONRPCResponse | JSONRPCError)
+                    self._compare(answer, asked)
+
     async def keep_when_complete(self) -> None:
         """Keep what is new for the next start, when the host goes on to something else."""
         await self._news.wait()
@@ -138,14 +164,29 @@ class Watch:
         except (OSError, ConfigurationError) as error:
             logger.info("the next start will be no quicker: %s", type(error).__name__)
 
-    def _repeat(self, message: JSONRPCMessage | None, text: bytes, number: bytes) -> None:
-        key = self._place.key(text)
+    def _sort(self, early: Sequence[bytes]) -> None:
+        place = Place()
+        for line in early:
+            was_open = place.is_open
+            asked = self._asked_by(line, place)
+            if not asked.number or place.is_open is not was_open:
+                self._early.append(line)
+            if place.is_open:
+                self._again[-1].append(line)
+            else:
+                # In front of the opening, each has a connection of its own: see `stdio`.
+                self._again.insert(-1, [line])
+
+    def _asked_by(self, line: bytes, place: Place) -> "_Asked":
+        """What a line asked that was answered early; it may open the connection."""
+        found = without_id(line)
+        assert found is not None, "it was answered, so it is plain"
+        text, number = found
+        key = place.key(text)
         opens, _ = self._start.answers[key]
         if opens:
-            self._place.open(key)
-        if isinstance(message, JSONRPCRequest):
-            self._asked[message.id] = _Asked(key, opens, number)
-            self._held_back, self._settled = message.id, anyio.Event()
+            place.open(key)
+        return _Asked(key, opens, number)
 
     def _compare(self, message: JSONRPCResponse | JSONRPCError, asked: "_Asked") -> None:
         _, said = self._start.answers[asked.key]

@@ -5,9 +5,10 @@ its schemas, whether this mode lists it, and that nothing but our own errors rea
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
 
 from mcp.server.mcpserver import Context
@@ -119,6 +120,8 @@ class DeclaredTool(Tool):
     _arguments: type[Arguments] = PrivateAttr()
     _workspace: "Workspace" = PrivateAttr()
     _menu: Menu = PrivateAttr()
+    _choices: Mapping[str, Collection[str]] = PrivateAttr()
+    _described: bool = PrivateAttr(default=False)
 
     @classmethod
     def declare(cls, spec: ToolSpec[Any], workspace: "Workspace", menu: Menu) -> "DeclaredTool":
@@ -129,24 +132,30 @@ class DeclaredTool(Tool):
                 for argument, words in spec.choices(store.capabilities).items():
                     choices.setdefault(argument, {}).update(dict.fromkeys(words))
         serving = [name for name, s in workspace.stores.items() if spec.needs(s.capabilities)]
-        model = _with_store(spec.arguments, tuple(workspace.stores), tuple(serving))
         choices["store"] = dict.fromkeys(serving)
-        tool = cls.from_function(
-            _never_called,
-            name=spec.name,
-            title=spec.title,
-            description=spec.description,
-            annotations=spec.hints(),
-            structured_output=False,
+        tool = _blank().model_copy(
+            update={
+                "name": spec.name,
+                "title": spec.title,
+                "description": spec.description,
+                "annotations": spec.hints(),
+                "fn_metadata": _blank().fn_metadata.model_copy(),
+            }
         )
-        tool.parameters = schemas.of_arguments(model, choices)
-        tool.fn_metadata.output_schema = schemas.of_answer(
-            spec.answer, sandbox=workspace.settings.sandbox
-        )
-        assert isinstance(tool, DeclaredTool)
-        tool._spec, tool._arguments, tool._workspace = spec, model, workspace
-        tool._menu = menu
+        tool._spec, tool._workspace, tool._menu = spec, workspace, menu
+        tool._arguments = _with_store(spec.arguments, tuple(workspace.stores), tuple(serving))
+        tool._choices = choices
         return tool
+
+    def describe(self) -> None:
+        """Make its schemas, which a list needs and no call does."""
+        if self._described:
+            return
+        self.parameters = schemas.of_arguments(self._arguments, self._choices)
+        self.fn_metadata.output_schema = schemas.of_answer(
+            self._spec.answer, sandbox=self._workspace.settings.sandbox
+        )
+        self._described = True
 
     async def run(
         self, arguments_given: dict[str, Any], context: Any, convert_result: bool = False
@@ -220,6 +229,14 @@ def _with_store(
 
 async def _never_called() -> None:
     """Stands where the SDK wants a function; `DeclaredTool.run` does the work."""
+
+
+@cache
+def _blank() -> DeclaredTool:
+    """What the SDK makes of that function, once for all tools."""
+    tool = DeclaredTool.from_function(_never_called, structured_output=False)
+    assert isinstance(tool, DeclaredTool)
+    return tool
 
 
 def error_result(text: str, structure: Mapping[str, Any] | None = None) -> CallToolResult:
