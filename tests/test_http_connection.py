@@ -88,8 +88,9 @@ async def served(**limits: float) -> AsyncIterator[Served]:
     )
     generous = {"head_seconds": NEVER, "body_seconds": NEVER, "unread_seconds": NEVER}
     listener = http_listener.bound("127.0.0.1", 0)
+    chosen = Limits(**{**generous, **limits})  # type: ignore[arg-type]
     serving = asyncio.create_task(
-        http_listener.serve(application, listener, limits=Limits(**{**generous, **limits}))  # type: ignore[arg-type]
+        http_listener.serve(application, listener, ending=lambda: None, limits=chosen)
     )
     try:
         async with asyncio.timeout(PATIENCE):
