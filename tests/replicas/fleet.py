@@ -7,8 +7,12 @@ async with Fleet(tmp_path, postgres, box, url, size=3) as fleet:
 """
 
 import asyncio
+import json
 import os
 import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -147,17 +151,18 @@ class Fleet:
         finally:
             ledger.close()
 
-    async def until(self, done: Any) -> tuple[Intent, ...]:
+    async def until(self, done: Callable[[tuple[Intent, ...]], bool]) -> tuple[Intent, ...]:
         """What the ledger holds, once it is as wanted."""
-        async with asyncio.timeout(PATIENCE * 2):
-            while True:
-                try:
-                    intents = await asyncio.to_thread(self.intents)
-                except LedgerError:
-                    intents = None
-                if intents is not None and done(intents):
+        patience = time.monotonic() + PATIENCE
+        intents: tuple[Intent, ...] = ()
+        while time.monotonic() < patience:
+            with suppress(LedgerError):
+                intents = await asyncio.to_thread(self.intents)
+                if done(intents):
                     return intents
-                await asyncio.sleep(0.05)
+            await asyncio.sleep(0.05)
+        open_ones = [i for i in intents if i.state not in (State.SUCCEEDED, State.NOT_SENT)]
+        raise AssertionError(f"it never came to be so: {open_ones}")
 
 
 def is_settled(intents: tuple[Intent, ...]) -> bool:
@@ -172,8 +177,6 @@ def is_settled(intents: tuple[Intent, ...]) -> bool:
 def _result(answer: httpx.Response) -> dict[str, Any]:
     answer.raise_for_status()
     if answer.headers["content-type"].startswith("text/event-stream"):
-        import json
-
         lines = [line for line in answer.text.splitlines() if line.startswith("data: {")]
         message = json.loads(lines[-1].removeprefix("data: "))
     else:

@@ -93,7 +93,8 @@ async def register(
     if host_of(made.url) != endpoint.host:
         problem = "it names another address than the one asked for"
         raise bad_answer(store.capabilities.title, problem, Happened.UNKNOWN)
-    await _tidied(file.belongs, secret, made.webhook_id)
+    if shared is None:
+        await _tidied(file.belongs, secret, made.webhook_id)
     return made
 
 
