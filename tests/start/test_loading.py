@@ -1,0 +1,78 @@
+"""What is loaded when: little before the first answers, and the heavy parts at their first use."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from opening import KEY
+
+from support import SOURCE, environment
+
+# Each takes a few milliseconds, and many bring more of the like.
+NOT_FIRST = (
+    "argparse",
+    "asyncio",
+    "dataclasses",
+    "enum",
+    "inspect",
+    "json",
+    "logging",
+    "pathlib",
+    "re",
+    "signal",
+    "typing",
+    "urllib",
+)
+# What serves nobody before a first call, or a first list.
+NOT_BEFORE_A_CALL = (
+    "httpx",
+    "sqlite3",
+    "psycopg",
+    "order_skills.sandbox",
+    "order_skills.refunds.sqlite",
+    "order_skills.refunds.postgres",
+    "order_skills.prompts",
+    "order_skills.resources",
+)
+
+
+def loaded(home: Path, code: str, names: tuple[str, ...], *flags: str) -> list[str]:
+    """Those of these modules that are loaded after this code has run."""
+    result = subprocess.run(
+        [
+            sys.executable,
+            *flags,
+            "-c",
+            f"import sys; sys.path.insert(0, {str(SOURCE)!r})\n{code}\n"
+            f"print(*[name for name in {names!r} if name in sys.modules])",
+        ],
+        env=environment(home, **KEY),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return result.stdout.split()
+
+
+def test_the_first_answers_need_little_of_the_standard_library(home: Path) -> None:
+    code = (
+        "import os\n"
+        "from order_skills.quick_start.front import begin\n"
+        "assert begin(['serve'], os.environ).kept is not None"
+    )
+    # Without what an installation loads at each start of Python.
+    assert loaded(home, code, NOT_FIRST, "-S") == []
+
+
+def test_a_server_that_waits_for_its_first_call_has_loaded_no_way_to_stores_and_ledgers(
+    home: Path,
+) -> None:
+    code = (
+        "import os\n"
+        "from order_skills import settings\n"
+        "from order_skills.server import OrderServer\n"
+        "from order_skills.workspace import open_workspace\n"
+        "OrderServer(open_workspace(settings.load(os.environ)))"
+    )
+    assert loaded(home, code, NOT_BEFORE_A_CALL) == []
+    assert loaded(home, code, ("order_skills.server", "mcp")) == ["order_skills.server", "mcp"]
