@@ -111,6 +111,18 @@ async def test_odd_lines_get_the_answers_of_a_server_that_has_kept_nothing(
     assert said[0] == said[1]
 
 
+async def test_a_line_is_known_only_behind_what_opened_the_connection_then(home: Path) -> None:
+    older, newer = request(1, "tools/list"), request(1, "tools/list", _meta=ENVELOPE)
+    await started_once(home, [initialize(), READY, older])
+    await started_once(home, [newer])
+    misplaced: list[list[Message]] = [[older], [initialize(), READY, newer], [newer, older]]
+    for lines in misplaced:
+        async with opened(home) as wire:
+            said = await answers_to(wire, lines)
+            assert b'"error":{' in said[-1]
+            await ended(wire)
+
+
 async def test_an_initialize_behind_a_newer_protocols_request_is_refused_as_ever(
     home: Path, gate: Gate
 ) -> None:
