@@ -347,6 +347,7 @@ PATHS = [path for path in sys.path if path]
         "import order_skills.errors, order_skills.money, order_skills.text",
         "import order_skills.settings",
         "import order_skills.cli",
+        "import order_skills.__main__, order_skills.quick_start.front",
         "from order_skills import cli; cli.main(['nonsense'])",
     ],
 )

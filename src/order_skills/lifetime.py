@@ -14,6 +14,7 @@ from functools import partial
 
 import anyio
 import anyio.abc
+import anyio.to_thread
 
 from order_skills import observing
 from order_skills.quick_start.front import Start
@@ -54,7 +55,10 @@ async def _serve_stdio(settings: Settings, start: Start) -> None:
         if sys.platform != "win32":
             await tasks.start(_end_on_signal, workspace)
         try:
-            await stdio.serve(server, Watch(start, partial(key_files, settings.config)))
+            # In a thread, because a host that does not read can hold up an early answer.
+            early = await anyio.to_thread.run_sync(start.hand_over)
+            watch = Watch(start, early, partial(key_files, settings.config))
+            await stdio.serve(server, watch)
         finally:
             with anyio.CancelScope(shield=True):
                 await workspace.aclose()

@@ -57,17 +57,25 @@ class Watch:
 
     Args:
         start: whose lines these are.
+        early: the lines that were answered.
         files: names the files that decide whether a server starts, beside `config.toml`.
     """
 
-    def __init__(self, start: Start, files: Callable[[], Sequence[str]] = tuple) -> None:
+    def __init__(
+        self,
+        start: Start,
+        early: Sequence[bytes] = (),
+        files: Callable[[], Sequence[str]] = tuple,
+    ) -> None:
         self._start = start
         self._files = files
         # Answered early: those that the server needs, and all by the connections to ask them on.
         self._early: deque[bytes] = deque()
         self._again: list[list[bytes]] = [[]]
-        self._sort(start.hand_over())
+        self._sort(early)
         self._repeating = len(self._early)
+        # The opening is compared when the server answers it.
+        self._to_compare = len(early) > self._repeating
         self._recording = start.kept is not None
         # The line of each message that is still to come; None where a line was several.
         self._lines: deque[bytes | None] = deque()
@@ -124,16 +132,15 @@ class Watch:
             self._settled.set()
             return True
         if (asked := self._asked.pop(message.id, None)) is not None:
-            if isinstance(message, JSONRPCResponse):
-                self._new[asked.key] = (asked.opens, _behind_id(message, asked))
+            if isinstance(message, JSONRPCResponse) and (answer := _behind_id(message, asked)):
+                self._new[asked.key] = (asked.opens, answer)
                 self._news.set()
             self._look_if_complete()
         return False
 
     async def compare(self, ask: Ask) -> None:
         """Ask what was answered early again, when the server has the time."""
-        if len(self._again) == 1 and len(self._again[0]) == len(self._early):
-            # The opening alone, which is compared when the server answers it.
+        if not self._to_compare:
             return
         await anyio.sleep(QUIET)
         for lines in self._again:
@@ -156,7 +163,9 @@ class Watch:
 
     def keep(self) -> None:
         """Keep what is new for the next start, if anything is."""
-        new, self._new, self._recording = self._new, {}, False
+        known = self._start.answers
+        new = {key: said for key, said in self._new.items() if known.get(key) != said}
+        self._new, self._recording = {}, False
         if not new or self._start.kept is None:
             return
         try:
