@@ -184,6 +184,22 @@ def test_what_a_reading_showed_is_kept_where_a_conclusion_will_rest_on_it(ledger
     ledger.checked("rr_0000000000", change)
 
 
+def test_readings_that_were_due_by_the_same_count_are_one(ledger: Ledger) -> None:
+    intent = brought_to(ledger, State.UNKNOWN)
+    change = Change("test", "the store shows no refund of ours", evidence={"reading": "absent"})
+    for _ in range(3):
+        ledger.checked(intent.refund_id, change, seen=0)
+    found = ledger.get(intent.refund_id)
+    assert found is not None
+    assert found.checks == 1
+    # What each of them showed is kept.
+    assert [e.evidence for e in ledger.events(intent.refund_id)].count(change.evidence or {}) == 3
+    ledger.checked(intent.refund_id, seen=1)
+    later = ledger.get(intent.refund_id)
+    assert later is not None
+    assert later.checks == 2
+
+
 @pytest.mark.parametrize("state", list(State))
 def test_an_alarm_is_kept_on_an_intent_in_any_state(ledger: Ledger, state: State) -> None:
     intent = brought_to(ledger, state)

@@ -22,7 +22,13 @@ _NOT_POSTGRES = ("-k", "not postgres")
 
 _CONTRACT = _of_ledger("moves", "claims", "requests", "reading", "limits")
 _FILE = _of_ledger(
-    "sqlite_file", "sqlite_trust", "sqlite_harm", "sqlite_faults", "sqlite_kills", "migrations"
+    "sqlite_file",
+    "sqlite_trust",
+    "sqlite_harm",
+    "sqlite_faults",
+    "sqlite_kills",
+    "migrations",
+    "two_versions",
 )
 # It takes as long as all others together.
 _MACHINE = _of_ledger("machine")

@@ -194,9 +194,13 @@ class Ledger(Protocol):
         """Whether the intent is SENDING under this epoch: asked just before the first byte."""
         ...
 
-    def checked(self, refund_id: str, change: Change | None = None) -> None:
+    def checked(
+        self, refund_id: str, change: Change | None = None, *, seen: int | None = None
+    ) -> None:
         """Count one reading back: `checks` + 1, `checked_at` now.
 
+        `seen`: the `checks` that the reading was due by. Where another process counted its own
+        meanwhile, the two are one, or several replicas would use up the schedule at once.
         `change`: what it showed, kept as an event, where a later conclusion rests on it.
         """
         ...

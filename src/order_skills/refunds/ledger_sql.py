@@ -191,11 +191,14 @@ class SqlLedger:
             )
             return bool(rows)
 
-    def checked(self, refund_id: str, change: Change | None = None) -> None:
+    def checked(
+        self, refund_id: str, change: Change | None = None, *, seen: int | None = None
+    ) -> None:
         with self._database.write() as tx:
             tx.rows(
-                "UPDATE refund_intent SET checks = checks + 1, checked_at = ? WHERE refund_id = ?",
-                (tx.now(), refund_id),
+                "UPDATE refund_intent SET checks = checks + 1, checked_at = ?"
+                " WHERE refund_id = ? AND checks = COALESCE(?, checks)",
+                (tx.now(), refund_id, seen),
             )
             found = queries.intent(tx, refund_id, held=True) if change is not None else None
             if found is not None and change is not None:

@@ -97,11 +97,11 @@ async def conclude(
         if doubted_no:
             events = books.events(intent.refund_id)
             verdict = _absent_twice(intent, events, schedule, now, who)
-            seen = Change(who, "the store shows no refund of ours", evidence=_SHOWS_NONE)
-            books.checked(intent.refund_id, seen)
+            none = Change(who, "the store shows no refund of ours", evidence=_SHOWS_NONE)
+            books.checked(intent.refund_id, none, seen=intent.checks)
         else:
             verdict = _verdict(intent, found, schedule, now, who)
-            books.checked(intent.refund_id)
+            books.checked(intent.refund_id, seen=intent.checks)
         if verdict is not None:
             books.move(intent.refund_id, verdict.state, verdict.change, epoch=intent.epoch)
         return books.get(intent.refund_id) or intent
@@ -216,8 +216,8 @@ async def take_over(ledger: AsyncLedger, accounts: frozenset[str], who: str) -> 
     return await ledger.run(work)
 
 
-def _count(books: Ledger, refund_id: str) -> None:
-    books.checked(refund_id)
+def _count(books: Ledger, intent: Intent) -> None:
+    books.checked(intent.refund_id, seen=intent.checks)
 
 
 async def settle_due(
@@ -239,9 +239,9 @@ async def settle_due(
             await settle(ledger, stores[intent.account], intent, schedule)
         except AgentError as error:
             errors.append(error)
-            await ledger.run(partial(_count, refund_id=intent.refund_id))
+            await ledger.run(partial(_count, intent=intent))
         except Exception as error:
             # Whatever it is, the others are read all the same.
             logger.error("reading back %s failed: %s", intent.refund_id, type(error).__name__)
-            await ledger.run(partial(_count, refund_id=intent.refund_id))
+            await ledger.run(partial(_count, intent=intent))
     return errors
