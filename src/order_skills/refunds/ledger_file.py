@@ -14,7 +14,6 @@ import secrets
 import sqlite3
 import stat
 from collections.abc import Callable
-from itertools import takewhile
 from pathlib import Path
 
 from order_skills.refunds.ledger import LedgerError
@@ -251,9 +250,11 @@ def is_as_expected(found: Schema, *, newer: bool) -> bool:
 
 def _grew(before: str, after: str) -> bool:
     """Whether a table's words are these with columns put in between, as SQLite adds them."""
-    pairs = zip(before, after, strict=False)
-    kept = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
-    return len(after) > len(before) and after.endswith(before[kept:])
+    more = len(after) - len(before)
+    return any(
+        after[n : n + 1] == "," and after[:n] + after[n + more :] == before
+        for n in range(len(before))
+    )
 
 
 def _sync_folder(folder: Path) -> None:

@@ -37,7 +37,7 @@ _FORGET_OWNER_AFTER_SECONDS = 86_400.0
 # "OSLr" once more: one process at a time makes or changes the tables.
 _SCHEMA_LOCK = 0x4F534C72
 # What a process must know to work on a ledger of this version.
-_NEEDS = POSTGRES_NEEDS[-1]
+_NEEDS = max(POSTGRES_NEEDS)
 # COMMIT failed and these say that the server rolled back; after all others nobody knows.
 _ROLLED_BACK = ("23", "40")
 
@@ -292,4 +292,4 @@ def _versions(tx: _Transaction) -> tuple[int, int]:
         return 0, 0
     applied = "applied" if ("applied",) in columns else "version"
     needs, applied = tx.rows(f"SELECT version, {applied} FROM refund_ledger")[0]  # noqa: S608
-    return int(needs), int(needs if applied is None else applied)
+    return int(needs), int(applied)

@@ -226,7 +226,7 @@ SQLITE_MIGRATIONS: tuple[tuple[str, ...], ...] = (
     tuple(_in_words(_TABLES_3, _SQLITE_WORDS)),
     (
         "CREATE TABLE refund_ledger (applied INTEGER NOT NULL)",
-        "INSERT INTO refund_ledger (applied) VALUES (4)",
+        "INSERT INTO refund_ledger (applied) VALUES (0)",
         *_in_words(_TABLES_4, _SQLITE_WORDS),
         *_SQLITE_TRIGGERS_4,
     ),
