@@ -1,9 +1,12 @@
 """`order-skills ledger check` and `migrate`, and what a service that declares replicas refuses."""
 
+import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,7 @@ from order_skills.refunds.sqlite import SqliteLedger
 from support import environment
 from tests.ledger.backends import PostgresBackend
 from tests.ledger.postgres_server import PASSWORD
-from tests.ledger.support import ME, brought_to, prepare
+from tests.ledger.support import ME, brought_to, draft, prepare
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 KEY = "claw_sk_live_0123456789abcdef0123456789abcdef"
@@ -158,6 +161,30 @@ def test_migrate_needs_an_address_in_the_settings_and_none_in_its_arguments(
     argument = run("ledger", "migrate", f"postgresql://owner:{PASSWORD}@db/orders")
     assert argument.returncode == 2
     assert PASSWORD not in argument.stderr
+
+
+# --- who asked ------------------------------------------------------------------------------------
+
+
+def test_the_owners_list_says_who_asked_where_somebody_signed_in(home: Path, run: Run) -> None:
+    with closing(of(home)) as ledger:
+        nobodys = prepare(ledger, "order-1")
+        assert "asked_by" not in run("refunds", "list").stdout
+        anns = replace(draft(ledger, "order-2"), asked_by="ann")
+        ledger.find_or_prepare(anns)
+    listed = run("refunds", "list").stdout.splitlines()
+    rows = {line.split()[0]: line.split() for line in listed}
+    assert rows["refund_id"][-2:] == ["asked_by", "why"]
+    assert rows[anns.refund_id][-1] == "ann"
+    assert "ann" not in rows[nobodys.refund_id]
+    found = {
+        r["refund_id"]: r for r in json.loads(run("refunds", "list", "--json").stdout)["refunds"]
+    }
+    assert found[anns.refund_id]["asked_by"] == "ann"
+    assert "asked_by" not in found[nobodys.refund_id]
+    shown = run("refunds", "show", anns.refund_id).stdout
+    assert re.search(r"^asked_by +ann$", shown, re.MULTILINE)
+    assert re.search(r"ann +PREPARED +asked for", shown)
 
 
 # --- replicas that are declared -------------------------------------------------------------------

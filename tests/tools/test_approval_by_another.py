@@ -20,6 +20,7 @@ from mcp.types import CallToolResult, ElicitResult, InputRequiredResult
 from order_skills.principals import Principal, Scope
 from order_skills.refunds.intents import Intent
 from order_skills.sandbox import Sandbox
+from order_skills.sandbox.values import numbered
 from support import ERAS, Door, Person, open_door
 
 REFUND: dict[str, Any] = {"order_id": "ord_1003", "amount_minor": 1000, "reason": 'came "late"'}
@@ -78,8 +79,8 @@ class Team:
                 *lines,
                 "[http]",
                 f"state_keys = {KEYS}",
-                "[stores.clawver]",
-                'platform = "clawver"',
+                "[stores.shop]",
+                f'platform = "{self.box.platform}"',
                 f'key = "{self.box.api_key}"',
             ]
         )
@@ -256,6 +257,23 @@ async def test_what_needs_no_person_needs_no_other_person(team: Team) -> None:
         # This one always needs a person, and so another one.
         assert (await door.answer("refund_order", **again))["outcome"] == "awaiting_approval"
         assert door.posts == 1
+
+
+async def test_a_cancellation_waits_for_another_person_too(home: Path, era: str) -> None:
+    box = Sandbox(platform="vesuviopay")
+    team, order_id = Team(home, box, era), numbered(1001)
+    cancel = {"order_id": order_id, "reason": "out of stock", "refund_amount_minor": 1000}
+    async with team.door("ann", person=Person(), approval_by="another") as door:
+        asked = (await door.answer("cancel_order", **cancel))["refund"]
+        assert asked["outcome"] == "awaiting_approval"
+        call = f'cancel_order(order_id="{order_id}", refund_amount_minor=1000)'
+        assert call in asked["next"]
+    async with team.door("ben", person=Person(), approval_by="another") as door:
+        done = await door.answer("cancel_order", **cancel)
+        assert done["refund"]["refund_id"] == asked["refund_id"]
+        assert done["refund"]["approved_by"] == "host form, ben"
+        assert done["order"]["status"] == "cancelled"
+    assert box.request_count("PUT") == 1
 
 
 # --- an answer counts once ----------------------------------------------------------------------
