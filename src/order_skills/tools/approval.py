@@ -43,6 +43,8 @@ LONGEST_FORM_SECONDS = 300.0
 # What came back is remembered for longer than this (`spent_states.KEEP_SECONDS`).
 OLDEST_ANSWER_SECONDS = 86_400.0
 _KEY = "approval"
+# The words of a state beside what it is about.
+_BESIDE = 2
 _AMOUNT = "amount"
 
 
@@ -116,10 +118,11 @@ async def _brought_back(call: ToolCall, about: str) -> Reply | None:
     """
     state = call.context.request_state or ""
     answer = (call.context.input_responses or {}).get(_KEY)
-    asked_about, _, asked_at = state.rpartition(" ")[0].partition(" ")
-    if asked_about != about or not isinstance(answer, ElicitResult):
+    # What it was about, when it was asked, and chance; without a state, one empty word.
+    asked_about, *rest = state.split(" ")
+    if asked_about != about or len(rest) != _BESIDE or not isinstance(answer, ElicitResult):
         return None
-    seconds = time.time() - float(asked_at)
+    seconds = time.time() - float(rest[0])
     if seconds > OLDEST_ANSWER_SECONDS:
         return None
     ledger = call.workspace.desk.ledger
