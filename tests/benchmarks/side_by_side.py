@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import cold_start, places, tasks
+from tests.benchmarks import places, tasks
 from tests.benchmarks.load import Figures, counting, shared
 from tests.benchmarks.places import BARE, OPENAPI, OURS
 from tests.benchmarks.table import show
@@ -78,36 +78,36 @@ async def sides(names: Sequence[str], orders: int) -> AsyncIterator[list[Side]]:
 # --- what is measured ---------------------------------------------------------------------
 
 
-async def starts(names: Sequence[str]) -> dict[str, tuple[float, float, float]]:
-    """Medians of ms from spawn: to `initialize`, `tools/list`, the answer of a first call."""
-    taken: dict[str, list[tuple[float, float, float]]] = {name: [] for name in names}
+async def starts(names: Sequence[str]) -> dict[str, list[float]]:
+    """Medians of milliseconds from spawn: to `initialize`, `tools/list`, a first get_order.
+
+    Each has started before in the same folder of state, as a host starts it again and again.
+    """
+    taken: dict[str, list[list[float]]] = {name: [] for name in names}
     async with places.store(FEW) as place:
         with tempfile.TemporaryDirectory(prefix="benchmarks-") as home:
             env = places.environment(Path(home), place)
             for run in range(STARTS + 1):
                 for name in names:
-                    first = await first_call(name, env)
-                    command = list(places.COMMANDS[name])
-                    spawned = await asyncio.to_thread(cold_start.start, command, _with_os(env))
+                    times = await start(name, env)
                     if run:  # the first fills the caches
-                        taken[name].append((spawned[0], spawned[1], first))
-    columns = {name: zip(*figures, strict=True) for name, figures in taken.items()}
-    return {name: tuple(map(statistics.median, c)) for name, c in columns.items()}  # type: ignore[misc]
+                        taken[name].append(times)
+    return {
+        name: [statistics.median(column) for column in zip(*times, strict=True)]
+        for name, times in taken.items()
+    }
 
 
-def _with_os(env: Mapping[str, str]) -> dict[str, str]:
-    import os
-
-    return {**os.environ, **env}
-
-
-async def first_call(name: str, env: Mapping[str, str]) -> float:
-    """Milliseconds from spawn to the answer of a first get_order, by a host that waits its turn."""
+async def start(name: str, env: Mapping[str, str]) -> list[float]:
+    """Milliseconds from spawn to each answer, for a host that waits for one before the next."""
+    times = []
     began = time.perf_counter()
-    async with places.over_pipes(name, env) as (pipe, _):
-        await pipe.ask("tools/list")
-        await tasks.done(pipe, name, GET, 0, FEW)
-        return (time.perf_counter() - began) * 1000
+    async with places.process(places.COMMANDS[name], env) as running:
+        pipe = Pipe(running)
+        for step in (pipe.begin(), pipe.ask("tools/list"), tasks.done(pipe, name, GET, 0, FEW)):
+            await step
+            times.append((time.perf_counter() - began) * 1000)
+    return times
 
 
 async def ask_once(side: Side) -> None:
@@ -173,9 +173,7 @@ def _tokens(task: str, form: str) -> Callable[[Side], float]:
     return of
 
 
-def _lines(
-    starting: Mapping[str, tuple[float, float, float]], lists: Mapping[str, list[Any]]
-) -> list[Row]:
+def _lines(starting: Mapping[str, Sequence[float]], lists: Mapping[str, list[Any]]) -> list[Row]:
     rows: list[Row] = [
         ("spawn to `initialize`, ms", lambda s: starting[s.name][0], ".0f"),
         ("spawn to `tools/list`, ms", lambda s: starting[s.name][1], ".0f"),
