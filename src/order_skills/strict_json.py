@@ -32,20 +32,15 @@ def parse(body: bytes) -> object:
     """
     if body.startswith(b"\xef\xbb\xbf"):
         raise BadJson("it starts with a byte order mark")
-    if body.count(b",") + body.count(b"[") + body.count(b"{") > MAX_TOKENS:
+    brackets = body.count(b"[") + body.count(b"{")
+    if body.count(b",") + brackets > MAX_TOKENS:
         raise BadJson("it holds too many values")
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
         raise BadJson("it is not UTF-8") from None
     try:
-        value = json.loads(
-            text,
-            object_pairs_hook=_object,
-            parse_constant=_constant,
-            parse_int=_integer,
-            parse_float=_decimal,
-        )
+        value = _DECODER.decode(text)
         # An escape such as \ud800 decodes to half a character, which nothing can encode again.
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False, default=str).encode("utf-8")
@@ -55,7 +50,9 @@ def parse(body: bytes) -> object:
         raise BadJson("it holds half of a surrogate pair") from None
     except (ValueError, RecursionError):
         raise BadJson("it is not valid JSON") from None
-    _check_depth(value)
+    # So few brackets cannot be deeper, however they stand.
+    if brackets > MAX_DEPTH:
+        _check_depth(value)
     return value
 
 
@@ -102,3 +99,12 @@ def _check_depth(value: object) -> None:
             elif isinstance(item, list):
                 below.extend(v for v in item if isinstance(v, dict | list))
         level = below
+
+
+# Made once: a decoder costs more than a small answer does.
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object,
+    parse_constant=_constant,
+    parse_int=_integer,
+    parse_float=_decimal,
+)

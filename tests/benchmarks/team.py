@@ -1,6 +1,6 @@
 """A team's service: calls a second over Streamable HTTP, of one and of two replicas.
 
-    python -m tests.benchmarks.team [--write references/performance.md] [--seconds 3]
+    python -m tests.benchmarks.team [--write references/performance.md] [--seconds 1.5]
 
 Beside a bare MCPServer that forwards the same calls to the same kind of store. Replicas are
 processes behind the simplest of balancers: the clients are divided among them. Ours share a
@@ -26,8 +26,8 @@ from tests.benchmarks.wire import LEGACY, MODERN, Http
 
 # Few enough for the store's own sorting to cost little.
 ORDERS = 2_000
-SECONDS = 3.0
-ROUNDS = 2
+SECONDS = 1.5
+ROUNDS = 4
 REPLICAS = (1, 2)
 CLIENTS = (1, 16, 64)
 # Of the mixture, every fifth call lists twenty orders and the others read one.
@@ -110,7 +110,7 @@ async def rates(replicas: int, dsn: str, seconds: float) -> tuple[list[list[obje
                     await each.run(kind, count, seconds)
         for each in found:
             # Orders that no read of this run comes back to.
-            await each.run(REFUND, 16, seconds)
+            await each.run(REFUND, 16, seconds * 2)
     reads = [_row(replicas, kind, count, found) for kind, count in kinds]
     return reads, [_row(replicas, REFUND, 16, found)]
 
