@@ -283,12 +283,10 @@ async def _settled(server: Server, *, seconds: float) -> tuple[Counter[str], int
 
 async def _watch(server: Server, box: Sandbox, seen: Seen) -> None:
     """Put faults in, take the log out, and look at the memory."""
-    coming = 0
     while True:
-        while _in_force(box) < FAULTS_AT_ONCE:
-            given = dict(FAULTS[coming % len(FAULTS)])
+        for _ in range(_in_force(box), FAULTS_AT_ONCE):
+            given = dict(FAULTS[seen.faults % len(FAULTS)])
             box.faults.add(Fault(given.pop("kind"), **given))
-            coming += 1
             seen.faults += 1
         seen.take(box.requests)
         seen.memory.append(places.resident_mb(server.process.pid) or 0.0)
@@ -296,10 +294,11 @@ async def _watch(server: Server, box: Sandbox, seen: Seen) -> None:
 
 
 def _in_force(box: Sandbox) -> int:
-    """How many faults are not spent yet. When all are, they are forgotten."""
+    """How many faults are not spent yet; the others are taken out."""
     left = [fault for fault in box.faults if fault.times is None or fault.used < fault.times]
-    if not left:
-        box.faults.clear()
+    box.faults.clear()
+    for fault in left:
+        box.faults.add(fault)
     return len(left)
 
 
