@@ -44,10 +44,15 @@ class Challenges:
 
 
 def refusal(
-    status: int, word: str, said: str, headers: Mapping[str, str] | None = None
+    status: int,
+    word: str,
+    said: str,
+    headers: Mapping[str, str] | None = None,
+    *,
+    code: int = _SERVER_ERROR,
 ) -> Response:
     """An answer that HTTP understands by its status, and the protocol's clients by its body."""
-    error = {"code": _SERVER_ERROR, "message": said, "data": {"error": word}}
+    error = {"code": code, "message": said, "data": {"error": word}}
     return JSONResponse({"jsonrpc": "2.0", "id": None, "error": error}, status, headers=headers)
 
 

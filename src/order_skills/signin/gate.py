@@ -5,11 +5,12 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import anyio
 from mcp.server.auth.middleware.auth_context import auth_context_var
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+from mcp.types import INVALID_REQUEST, PARSE_ERROR
 from starlette.authentication import AuthCredentials
 from starlette.datastructures import Headers
 from starlette.responses import Response
@@ -70,6 +71,8 @@ class Gate:
         self._scopes = scopes
         self._sees = sees
         self._at_once: Counter[str] = Counter()
+        # Who asks, session and id of each request of the older protocol that is being served.
+        self._under_way: set[tuple[str, str, str] | None] = set()
         self._streams: set[anyio.CancelScope] = set()
         self._ending = False
         self._refused = 0
@@ -147,19 +150,35 @@ class Gate:
         if isinstance(body, Response):
             await body(scope, receive, send)
             return
-        method, tool = _asked(body)
-        needed = self._scopes.get(tool)
+        asked = _asked(body)
+        if isinstance(asked, Response):
+            await asked(scope, receive, send)
+            return
+        needed = self._scopes.get(asked.tool)
         if needed is not None and needed not in principal.scopes:
             refusal = self._challenges.needs(needed, principal.scopes)
             await refusal(scope, receive, send)
             return
         receive = _again(body, receive)
-        if method == "subscriptions/listen":
+        if asked.method == "subscriptions/listen":
             # Whoever has the notices ends it, in order.
             await self._inner(principal, scope, receive, send)
             return
+        session = Headers(scope=scope).get("mcp-session-id")
+        place = None
+        if session is not None and asked.id is not None:
+            place = (principal.name, session, asked.id)
+        if place is not None and place in self._under_way:
+            # The SDK would hand the first one's answer to the second, and leave the first without.
+            await _REPEATED(scope, receive, send)
+            return
         with anyio.move_on_after(MAX_CALL_SECONDS) as time_limit:
-            await self._inner(principal, scope, receive, send)
+            try:
+                if place is not None:
+                    self._under_way.add(place)
+                await self._inner(principal, scope, receive, send)
+            finally:
+                self._under_way.discard(place)
         if time_limit.cancelled_caught:
             logger.error("a request was cut off after %d seconds", MAX_CALL_SECONDS)
 
@@ -224,17 +243,36 @@ def _again(body: bytes, receive: Receive) -> Receive:
     return once_more
 
 
-def _asked(body: bytes) -> tuple[str, str]:
-    """The method that a body asks for and the tool that it calls, each "" where there is none.
+class _Asked(NamedTuple):
+    """What a body asks for: "" where there is no method or no tool, None where there is no id."""
 
-    What cannot be read here is refused by whoever reads it next, and so is a tool that this
+    method: str
+    tool: str
+    id: str | None
+
+
+def _asked(body: bytes) -> _Asked | Response:
+    """What a body asks for, or the refusal of one that is no JSON.
+
+    What is wrong otherwise is refused by whoever reads it next, and so is a tool that this
     reading overlooked: it is not in that principal's list.
     """
     try:
         message: Any = json.loads(body)
     except (ValueError, RecursionError):
-        return "", ""
-    method = message.get("method") if isinstance(message, dict) else None
-    params = message.get("params") if method == "tools/call" else None
-    name = params.get("name") if isinstance(params, dict) else None
-    return method if isinstance(method, str) else "", name if isinstance(name, str) else ""
+        return refusal(400, "no_json", "the body is no JSON", code=PARSE_ERROR)
+    if not isinstance(message, dict):
+        return refusal(400, "no_request", "the body is no JSON-RPC message", code=INVALID_REQUEST)
+    method, params, name = message.get("method"), message.get("params"), None
+    if method == "tools/call" and isinstance(params, dict):
+        name = params.get("name")
+    # The SDK takes 1 and "1" for one id. A client's answer to a form bears an id, too: one of ours.
+    number = str(message["id"]) if method and message.get("id") is not None else None
+    return _Asked(
+        method if isinstance(method, str) else "", name if isinstance(name, str) else "", number
+    )
+
+
+_REPEATED = refusal(
+    409, "repeated", "a request with this id is being served. Next: wait for its answer."
+)
