@@ -10,6 +10,8 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import anyio
@@ -40,9 +42,10 @@ def serve_stdio(settings: Settings, start: Start | None = None) -> int:
 
 
 async def _serve_stdio(settings: Settings, start: Start) -> None:
-    from order_skills import stdio
-    from order_skills.quick_start.watch import Watch
-    from order_skills.server import OrderServer
+    with _without_uvicorn():
+        from order_skills import stdio
+        from order_skills.quick_start.watch import Watch
+        from order_skills.server import OrderServer
 
     workspace = open_workspace(settings, observing.start(settings))
     server = OrderServer(workspace)
@@ -63,6 +66,23 @@ async def _serve_stdio(settings: Settings, start: Start) -> None:
             with anyio.CancelScope(shield=True):
                 await workspace.aclose()
         tasks.cancel_scope.cancel()
+
+
+@contextmanager
+def _without_uvicorn() -> Iterator[None]:
+    """While the SDK is loaded for a pipe, let the HTTP server be as if it was not installed.
+
+    The SDK's library for event streams loads it for its own sake, if it is there.
+    """
+    if "uvicorn" in sys.modules:
+        yield
+        return
+    # The import system's own way to say that there is no such module.
+    sys.modules["uvicorn"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules["uvicorn"]
 
 
 def serve_http(settings: Settings, listener: socket.socket) -> int:

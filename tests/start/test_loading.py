@@ -76,3 +76,17 @@ def test_a_server_that_waits_for_its_first_call_has_loaded_no_way_to_stores_and_
     )
     assert loaded(home, code, NOT_BEFORE_A_CALL) == []
     assert loaded(home, code, ("order_skills.server", "mcp")) == ["order_skills.server", "mcp"]
+
+
+def test_a_server_on_a_pipe_loads_no_http_server_and_could_still(home: Path) -> None:
+    code = (
+        "from order_skills import lifetime\n"
+        "with lifetime._without_uvicorn():\n"
+        "    import order_skills.server\n"
+        "assert 'uvicorn' not in sys.modules\n"
+        "import uvicorn"
+    )
+    assert loaded(home, code, ("order_skills.server", "uvicorn.main")) == [
+        "order_skills.server",
+        "uvicorn.main",
+    ]

@@ -59,10 +59,11 @@ class Start:
         self.answers = self.kept.read() if self.kept else {}
         if not self.answers:
             return
+        # Before the first answer: a host may signal as soon as it has one.
+        _end_on_signal()
         sys.setswitchinterval(_TURN)
         self._thread = threading.Thread(target=self._answer, daemon=True)
         self._thread.start()
-        _end_on_signal()
 
     def hand_over(self) -> Sequence[bytes]:
         """The lines that were answered. From here on, every line is for the server."""
