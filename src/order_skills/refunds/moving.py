@@ -76,10 +76,11 @@ def move(source: SqliteLedger, target: PostgresLedger) -> Moved:
         InTheWay: something is in doubt, a process uses the file, or the target is not empty.
         LedgerError: one of the two failed; unless it says otherwise the file can be used again.
     """
-    source.expire()
     with source.database.read() as tx:
         move_id = _mark_of(tx)
     if move_id is None:
+        # What nobody sent in time is in nobody's doubt.
+        source.expire()
         move_id = _begun(target)
         try:
             _mark(source, move_id)
