@@ -19,7 +19,7 @@ import pytest
 
 from order_skills.refunds.intents import State
 from order_skills.refunds.ledger import Busy, Ledger, LedgerError
-from order_skills.refunds.schema import POSTGRES_NEEDS, SQLITE_NEEDS
+from order_skills.refunds.schema import APPLICATION_ID, POSTGRES_NEEDS, SQLITE_NEEDS
 from order_skills.refunds.sqlite import SqliteLedger
 
 from .backends import Backend, PostgresBackend, SqliteBackend, opened
@@ -177,6 +177,22 @@ def test_a_later_version_may_add_to_a_ledger_while_this_one_works_on_it(backend:
             running.verify()
             assert len(started.list()) == len(running.list()) == 2 * len(State) + 1
     assert (5,) in backend.run("SELECT applied FROM refund_ledger")
+
+
+def test_a_ledger_that_needs_this_very_version_is_used(backend: Backend) -> None:
+    backend.open().close()
+    bring_up_to_date(backend, needs=4)
+    with opened(backend) as ledger:
+        brought_to(ledger, State.SUCCEEDED)
+        ledger.verify()
+
+
+def test_who_opens_a_ledger_that_is_up_to_date_waits_for_nobody(postgres: PostgresBackend) -> None:
+    postgres.open().close()
+    with postgres.server.connection(postgres.schema) as other:
+        other.execute(f"SELECT pg_advisory_lock({APPLICATION_ID})")
+        with opened(postgres) as ledger:
+            prepare(ledger)
 
 
 def test_a_ledger_that_needs_a_later_version_is_refused_and_left_as_it_is(
