@@ -172,11 +172,17 @@ class Gate:
             # The SDK would hand the first one's answer to the second, and leave the first without.
             await _REPEATED(scope, receive, send)
             return
+
+        async def told(message: Message) -> None:
+            if message["type"] == "http.response.body" and not message.get("more_body", False):
+                self._under_way.discard(place)
+            await send(message)
+
         with anyio.move_on_after(MAX_CALL_SECONDS) as time_limit:
             try:
                 if place is not None:
                     self._under_way.add(place)
-                await self._inner(principal, scope, receive, send)
+                await self._inner(principal, scope, receive, told)
             finally:
                 self._under_way.discard(place)
         if time_limit.cancelled_caught:
