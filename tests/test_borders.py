@@ -33,7 +33,15 @@ ONE_ROOM = {
         "protocol_errors",
     ),
     "http_listener": ("http_listener", "http_connection"),
-    "http": ("http", "http_body", "http_call", "http_errors", "pace", "strict_json"),
+    "http": (
+        "http",
+        "http_body",
+        "http_call",
+        "http_client",
+        "http_errors",
+        "pace",
+        "strict_json",
+    ),
     "settings": (
         "settings",
         "settings_addresses",
@@ -191,7 +199,7 @@ PURE_STANDARD_LIBRARY = {
 
 # The one HTTP client, the transport to the embedded store, that store's own webhooks, and the
 # fetching of an issuer's keys, which are no store's.
-KNOW_HTTPX = {"http", "workspace", "sandbox.deliveries", "signin.keys"}
+KNOW_HTTPX = {"http", "http_client", "workspace", "sandbox.deliveries", "signin.keys"}
 # The command line hands the environment in; the tour hands it on to the servers it starts.
 KNOW_ENVIRON = {"__main__", "cli", "demo.terminal", "demo.store", "demo.webhooks"}
 

@@ -7,12 +7,11 @@ library would send the body and the key along.
 """
 
 import random
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from http.cookiejar import CookieJar
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import anyio
@@ -21,9 +20,12 @@ from order_skills import __version__, http_errors, strict_json
 from order_skills.errors import Code, Happened, StoreError
 from order_skills.http_body import BadBody, body_of
 from order_skills.http_call import Answer, Call, Watch, is_path_id
+from order_skills.http_client import NoCookies, bounded_transport, forget_location
 from order_skills.pace import Pace
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
 
 __all__ = ["Answer", "Call", "Deadlines", "StoreClient", "Watch", "is_path_id"]
@@ -33,8 +35,6 @@ MAX_RETRIES = 2
 BACKOFF_SECONDS = 0.5
 # A certain no must not become a doubt because its words trickle in.
 ERROR_BODY_SECONDS = 2.0
-# How long the kernel keeps trying to deliver what was written; see `_bounded_transport`.
-SILENT_PEER_MILLISECONDS = 20_000
 # A longer wait than this is the agent's to make, not ours: it would eat the call's budget.
 MAX_RETRY_AFTER_SECONDS = 20.0
 
@@ -166,8 +166,15 @@ class StoreClient:
         if self._transport is not None:
             yield self._pool()
             return
-        async with self._new_client(_bounded_transport(self._trust_env)) as client:
+        async with self._new_client(bounded_transport(self._trust_env, self._tls)) as client:
             yield client
+
+    @cached_property
+    def _tls(self) -> "ssl.SSLContext":
+        """Made once: reading the certificates takes longer than a write does otherwise."""
+        import httpx
+
+        return httpx.create_ssl_context(trust_env=self._trust_env)
 
     def _new_client(
         self, transport: "httpx.AsyncBaseTransport | None" = None
@@ -177,12 +184,13 @@ class StoreClient:
         limits = self._deadlines
         return httpx.AsyncClient(
             transport=self._transport or transport,
+            verify=self._transport is not None or self._tls,
             trust_env=self._trust_env,
             follow_redirects=False,
             # The library reads the target of a redirect even when it does not follow it, and
             # a hostile one makes it fail outside of its own errors.
-            event_hooks={"response": [_forget_location]},
-            cookies=_NoCookies(),
+            event_hooks={"response": [forget_location]},
+            cookies=NoCookies(),
             timeout=httpx.Timeout(
                 limits.call, connect=limits.connect, write=limits.write, read=limits.read
             ),
@@ -256,35 +264,3 @@ class StoreClient:
         if url.raw_path.split(b"?")[0].decode("ascii") != expected:
             raise ValueError("the path changed while the URL was built")
         return url
-
-
-def _bounded_transport(trust_env: bool) -> "httpx.AsyncBaseTransport | None":
-    """A transport whose bytes the system gives up when the peer is silent for so long.
-
-    Else a write could arrive minutes after its process died. Linux alone can bound it.
-    """
-    import httpx
-
-    option = getattr(socket, "TCP_USER_TIMEOUT", None)
-    if option is None or trust_env:
-        return None
-    return httpx.AsyncHTTPTransport(
-        trust_env=False, socket_options=[(socket.IPPROTO_TCP, option, SILENT_PEER_MILLISECONDS)]
-    )
-
-
-async def _forget_location(response: "httpx.Response") -> None:
-    response.headers.pop("location", None)
-
-
-class _NoCookies(CookieJar):
-    """Takes no cookie and gives none: one from one answer must not steer the next request.
-
-    The standard jar parses a cookie before its policy can refuse it, and warns on hostile ones.
-    """
-
-    def extract_cookies(self, response: Any, request: Any) -> None:
-        pass
-
-    def add_cookie_header(self, request: Any) -> None:
-        pass
