@@ -116,10 +116,17 @@ class Kept:
             raise PermissionError(f"{self._folder} can be changed by other users")
 
     def _prune(self) -> None:
-        with os.scandir(self._folder) as entries:
-            found = sorted(entries, key=lambda entry: entry.stat(follow_symlinks=False).st_mtime_ns)
-        for entry in found[:-MAX_FILES]:
-            _remove(entry.path)
+        paths = [os.path.join(self._folder, name) for name in os.listdir(self._folder)]
+        for path in sorted(paths, key=_written_at)[:-MAX_FILES]:
+            _remove(path)
+
+
+def _written_at(path: str) -> int:
+    try:
+        return os.lstat(path).st_mtime_ns
+    except FileNotFoundError:
+        # Another process has put it in place, or removed it.
+        return 0
 
 
 def _is_ours(found: os.stat_result) -> bool:
