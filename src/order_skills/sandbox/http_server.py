@@ -38,7 +38,9 @@ class _Connection:
     def reset(self) -> None:
         """Break the connection off with RST; what was not sent yet is lost."""
         raw = self._transport.get_extra_info("socket")
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NONE)
+        # The client may have gone first, and the socket with it.
+        with contextlib.suppress(OSError):
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NONE)
         self._transport.abort()
 
     def close(self) -> None:
