@@ -297,7 +297,7 @@ async def test_a_report_names_only_so_much_and_counts_the_rest(home: Path, write
     assert found["orders"] == 180
     named = len(found["needs_attention"])
     assert 1 <= named <= 60
-    assert "more need attention" in found["note"]
+    assert f"{180 - named} more orders need attention" in found["note"]
 
 
 async def test_events_and_webhooks_are_bounded(home: Path, writer: Writer) -> None:

@@ -17,6 +17,7 @@ from mcp.types import ResourceUpdatedNotification
 from starlette.applications import Starlette
 
 from order_skills.notices import MAX_ADDRESSES
+from order_skills.principals import Scope
 from order_skills.refunds.async_ledger import AsyncLedger
 from order_skills.refunds.ledger import LedgerError
 from order_skills.refunds.sqlite import SqliteLedger
@@ -506,3 +507,28 @@ async def test_the_end_of_the_process_ends_the_streams_in_order(home: Path) -> N
         async with asyncio.timeout(PATIENCE):
             # A stream that broke off would raise.
             assert [event async for event in stream] == []
+
+
+async def test_a_part_of_a_workspace_hears_of_its_own_stores_alone(home: Path, era: str) -> None:
+    box = Sandbox()
+    whole = open_workspace(home, box, config=configured(box, "east", "west"))
+    part = whole.limited_to(["west"], frozenset(Scope))
+    of_all, of_one = Host(), Host()
+    try:
+        async with (
+            Client(OrderServer(whole), mode=era, message_handler=of_all.hear) as one,
+            Client(OrderServer(part), mode=era, message_handler=of_one.hear) as other,
+            of_all.subscribed(one, "orders://east/ord_1003", "orders://west/ord_1003"),
+            of_one.subscribed(other, "orders://ord_1003"),
+        ):
+            with pytest.raises(MCPError):
+                async with of_one.subscribed(other, "orders://east/ord_1003"):
+                    pass
+            await whole.mailroom.keep("east", Event("1", "t", "ord_1003"))
+            await of_all.hears("orders://east/ord_1003")
+            await whole.mailroom.keep("west", Event("2", "t", "ord_1003"))
+            await of_all.hears("orders://west/ord_1003")
+            await of_one.hears("orders://ord_1003")
+            assert of_all.heard == of_one.heard == []
+    finally:
+        await whole.aclose()
