@@ -8,6 +8,7 @@ How many tokens a text is depends on the model, and counting them takes a table 
 they are bounded from above: by the worst that the o200k encoding makes of each kind of letter.
 """
 
+import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -115,11 +116,12 @@ def fit(
 
 
 def _fits(answer: Mapping[str, Any], render: Callable[[Mapping[str, Any]], str]) -> bool:
+    # No token is shorter than a byte, and most answers are short: their bytes are counted first.
+    whole = json.dumps(answer, separators=(",", ":"), ensure_ascii=False)
+    if len(whole.encode("utf-8", "surrogatepass")) > MAX_TOKENS and at_most(answer) > MAX_TOKENS:
+        return False
     shown = render(answer)
-    # No token is shorter than a byte, and a structure has not eight times its text's.
-    if len(shown.encode()) <= MAX_TOKENS // 8:
-        return True
-    return at_most(answer) <= MAX_TOKENS and at_most(shown) <= MAX_TOKENS
+    return len(shown.encode("utf-8", "surrogatepass")) <= MAX_TOKENS or at_most(shown) <= MAX_TOKENS
 
 
 class _Cut:

@@ -10,6 +10,7 @@ cursor that names the last order looked at, so that going on neither repeats nor
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 
 import anyio
@@ -167,6 +168,8 @@ class _Search:
             onward: of the page after it.
         """
         total = self.found.searched + len(rows)
+        # An id, a time, and the store's own cursor in four letters for three bytes.
+        cursor_bytes = 200 + 4 * max(len(page_cursor or ""), len(onward or ""))
         for batch in _batches(rows, MAX_CONCURRENT):
             looks = [self._look(row) for row in batch]
             if not self._may_read(looks):
@@ -180,8 +183,8 @@ class _Search:
                 wanted = found if found is not None and self.criteria.accepts(found) else None
                 here = Position(page_cursor, row.order_id, row.created_at)
                 if wanted is not None and self.room is not None:
-                    after = max(here, replace(here, page=onward), key=lambda p: len(p.cursor()))
-                    if not self.room.takes(wanted, after.cursor()):
+                    longer = partial(_longer, here, replace(here, page=onward))
+                    if not self.room.takes(wanted, cursor_bytes, longer):
                         return "an answer holds no more"
                 self.found.searched += 1
                 self.last = here
@@ -212,6 +215,8 @@ class _Search:
     ) -> list[Order | None]:
         """The orders, None for one that cannot be read."""
         result: list[Order | None] = list(batch)
+        if not any(look.read for look in looks):
+            return result
         failed: list[StoreError] = []
 
         async def read(index: int) -> None:
@@ -242,9 +247,11 @@ class _Search:
     def _past_the_time(self, rows: Sequence[Order]) -> bool:
         """Whether all that follows is older than asked, seen from rows in falling order."""
         after = self.criteria.after
+        if after is None:
+            return False
         times = [created(row) for row in rows]
         falling = all(a >= b for a, b in pairwise(times))
-        return after is not None and bool(times) and falling and times[-1] < after
+        return bool(times) and falling and times[-1] < after
 
     def _ended(self, stopped: str | None, missing: str | None = None) -> Found:
         """What was found; `missing`: what the store itself does not show."""
@@ -277,3 +284,8 @@ class _Look:
 def _batches(rows: Sequence[Order], size: int) -> Iterator[Sequence[Order]]:
     for start in range(0, len(rows), size):
         yield rows[start : start + size]
+
+
+def _longer(one: Position, other: Position) -> str:
+    """The longer one of two cursors, of which an answer may have either."""
+    return max(one.cursor(), other.cursor(), key=len)

@@ -4,6 +4,8 @@ import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from pydantic import BaseModel
+
 from order_skills.errors import Code, StoreError
 from order_skills.orders import Order
 from order_skills.tools import bounds
@@ -23,18 +25,36 @@ class Found:
 
 
 class Room:
-    """How much an answer may hold: so many tokens, of which an order takes its `size`."""
+    """How much an answer may hold: so many tokens.
 
-    def __init__(self, tokens: int, size: Callable[[Order], int]) -> None:
-        self._left = tokens
-        self._size = size
+    Args:
+        as_row: what an order takes of it.
+    """
+
+    def __init__(self, tokens: int, as_row: Callable[[Order], BaseModel]) -> None:
+        self._tokens = tokens
+        self._as_row = as_row
+        self._bytes = self._counted = 0
+        self._not_counted: list[BaseModel] = []
         self._empty = True
 
-    def takes(self, order: Order, cursor: str) -> bool:
-        """Whether it holds one more order, beside this cursor; the first in any case."""
-        self._left -= self._size(order)
+    def takes(self, order: Order, cursor_bytes: int, cursor: Callable[[], str]) -> bool:
+        """Whether it holds one more order, beside this cursor; the first in any case.
+
+        Args:
+            cursor_bytes: what the cursor is not longer than.
+        """
+        row = self._as_row(order)
+        self._not_counted.append(row)
+        self._bytes += len(row.model_dump_json(exclude_none=True).encode()) + 1
         first, self._empty = self._empty, False
-        return first or self._left >= bounds.at_most(cursor)
+        # No token is shorter than a byte, so that most lists need no closer look.
+        if first or self._bytes + cursor_bytes <= self._tokens:
+            return True
+        for row in self._not_counted:
+            self._counted += bounds.at_most(row.model_dump(exclude_none=True)) + 1
+        self._not_counted.clear()
+        return self._counted + bounds.at_most(cursor()) <= self._tokens
 
 
 def why(error: StoreError) -> str:

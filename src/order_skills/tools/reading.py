@@ -1,6 +1,7 @@
 """list_orders and get_order."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated
 
 from pydantic import Field, SkipValidation
@@ -78,16 +79,13 @@ async def list_orders(call: ToolCall, given: ListOrdersArguments) -> ListOrdersA
     criteria = criteria_of(call, given)
     several, settings = len(call.workspace.stores) > 1, call.workspace.settings
 
-    def size(order: Order) -> int:
-        return bounds.at_most(row(order, several).model_dump(exclude_none=True)) + 1
-
     found = await finding.search(
         call.store,
         criteria,
         limit=given.limit,
         cursor=given.cursor,
         progress=call.progress,
-        room=finding.Room(bounds.LIST_TOKENS, size),
+        room=finding.Room(bounds.LIST_TOKENS, partial(row, several_stores=several)),
     )
     return ListOrdersAnswer(
         orders=[row(shown(order, settings), several) for order in found.orders],
