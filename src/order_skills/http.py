@@ -8,7 +8,7 @@ library would send the body and the key along.
 
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -216,12 +216,8 @@ class StoreClient:
         writes = call.method != "GET"
         happened = Happened.UNKNOWN if writes else Happened.NO
         try:
-            async with client.stream(
-                call.method,
-                self._url(client, call),
-                json=call.body,
-                headers={**call.headers, **(self._key_headers if call.key else {})},
-            ) as response:
+            response = await client.send(self._request(client, call), stream=True)
+            async with aclosing(response):
                 if not 200 <= response.status_code < 300:
                     error = http_errors.refused(
                         self.title,
@@ -256,11 +252,17 @@ class StoreClient:
                 return None
         return None
 
-    def _url(self, client: "httpx.AsyncClient", call: Call) -> "httpx.URL":
+    def _request(self, client: "httpx.AsyncClient", call: Call) -> "httpx.Request":
         path = call.path()
-        url = client.build_request("GET", self._base_url + path, params=list(call.query)).url
+        request = client.build_request(
+            call.method,
+            self._base_url + path,
+            params=list(call.query),
+            json=call.body,
+            headers={**call.headers, **(self._key_headers if call.key else {})},
+        )
         # The library tidies paths (`/a/../b`); what is sent must be what was meant.
         expected = urlsplit(self._base_url).path + path
-        if url.raw_path.split(b"?")[0].decode("ascii") != expected:
+        if request.url.raw_path.split(b"?")[0].decode("ascii") != expected:
             raise ValueError("the path changed while the URL was built")
-        return url
+        return request
