@@ -1,15 +1,20 @@
 """A server's process that is spoken to over HTTP."""
 
 import asyncio
+import json
 import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import httpx
 
 from support import PATIENCE, environment, serve
 
+MODERN = "2026-07-28"
 INITIALIZE = {
     "jsonrpc": "2.0",
     "id": 1,
@@ -63,3 +68,33 @@ async def served(
         if process.returncode is None:
             process.kill()
         await process.communicate()
+
+
+def call(tool: str, **arguments: Any) -> dict[str, Any]:
+    params = {"name": tool, "arguments": arguments}
+    return {"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": params}
+
+
+def modern(token: str, message: dict[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
+    """A request of the newer protocol by a client that can show forms: its headers and body."""
+    meta = {
+        "io.modelcontextprotocol/protocolVersion": MODERN,
+        "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
+        "io.modelcontextprotocol/clientCapabilities": {"elicitation": {"form": {}}},
+    }
+    body = {**message, "params": {**message["params"], "_meta": meta}}
+    headers = {
+        "mcp-protocol-version": MODERN,
+        "mcp-method": "tools/call",
+        "mcp-name": message["params"]["name"],
+        "authorization": f"Bearer {token}",
+        **ACCEPT,
+    }
+    return headers, body
+
+
+def result_of(answer: httpx.Response) -> dict[str, Any]:
+    if answer.headers["content-type"].startswith("application/json"):
+        return dict(answer.json())
+    data = [line for line in answer.text.splitlines() if line.startswith("data: ")]
+    return dict(json.loads(data[-1].removeprefix("data: ")))

@@ -17,10 +17,9 @@ from mcp.client.streamable_http import streamable_http_client
 
 from order_skills.sandbox import Sandbox
 from order_skills.sandbox.http_server import running
-from serving import ACCEPT, INITIALIZE, Service, served
+from serving import ACCEPT, INITIALIZE, Service, call, modern, result_of, served
 from support import ERAS, PATIENCE, Person, text_of
 
-MODERN = "2026-07-28"
 EVERYTHING = "orders:read orders:write refunds:write webhooks:write"
 # Of each test's service: what a token is called, what it may do, and at which stores.
 TOKENS = {
@@ -49,7 +48,7 @@ class Team:
 
     @asynccontextmanager
     async def client(
-        self, name: str, era: str = MODERN, person: Person | None = None
+        self, name: str, era: str = ERAS[1], person: Person | None = None
     ) -> AsyncIterator[Client]:
         async with httpx2.AsyncClient(
             headers={"authorization": f"Bearer {token_of(name)}"}, timeout=PATIENCE
@@ -94,11 +93,6 @@ async def team(
             served(tmp_path / "home", "--config", str(config), **variables)
         )
         yield Team(service, north, south)
-
-
-def call(tool: str, **arguments: Any) -> dict[str, Any]:
-    params = {"name": tool, "arguments": arguments}
-    return {"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": params}
 
 
 async def names_of(client: Client) -> set[str]:
@@ -217,43 +211,18 @@ async def test_a_session_serves_only_whom_it_was_opened_for(tmp_path: Path) -> N
         assert own.status_code == 200
 
 
-def modern(name: str, message: dict[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
-    """A request of the newer protocol by a client that can show forms: its headers and body."""
-    meta = {
-        "io.modelcontextprotocol/protocolVersion": MODERN,
-        "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
-        "io.modelcontextprotocol/clientCapabilities": {"elicitation": {"form": {}}},
-    }
-    body = {**message, "params": {**message["params"], "_meta": meta}}
-    headers = {
-        "mcp-protocol-version": MODERN,
-        "mcp-method": "tools/call",
-        "mcp-name": message["params"]["name"],
-        "authorization": f"Bearer {token_of(name)}",
-        **ACCEPT,
-    }
-    return headers, body
-
-
-def result_of(answer: httpx.Response) -> dict[str, Any]:
-    if answer.headers["content-type"].startswith("application/json"):
-        return dict(answer.json())
-    data = [line for line in answer.text.splitlines() if line.startswith("data: ")]
-    return dict(json.loads(data[-1].removeprefix("data: ")))
-
-
 async def test_an_approval_form_is_answered_only_by_whom_it_was_shown_to(tmp_path: Path) -> None:
     async with team(tmp_path, general="") as place:
         asked = call("refund_order", store="north", **REFUND)
-        shown = result_of(await place.post(*modern("refunder", asked)))["result"]
+        shown = result_of(await place.post(*modern(token_of("refunder"), asked)))["result"]
         assert shown["resultType"] == "input_required"
         filled = {"approval": {"action": "accept", "content": {"amount": "5.00"}}}
         reply = call("refund_order", store="north", **REFUND)
         reply["params"] |= {"inputResponses": filled, "requestState": shown["requestState"]}
-        stolen = result_of(await place.post(*modern("second", reply)))
+        stolen = result_of(await place.post(*modern(token_of("second"), reply)))
         assert "error" in stolen
         assert place.north.request_count("POST") == 0
-        own = result_of(await place.post(*modern("refunder", reply)))["result"]
+        own = result_of(await place.post(*modern(token_of("refunder"), reply)))["result"]
         assert own["structuredContent"]["outcome"] == "refunded"
         assert place.north.request_count("POST") == 1
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -18,7 +19,7 @@ from order_skills.sandbox import Sandbox
 from order_skills.sandbox.http_server import running
 from order_skills.signin.own_tokens import hash_of, new_token
 from proxy import Proxy, proxy
-from serving import Service, served
+from serving import Service, call, modern, result_of, served
 from support import AUTO, PATIENCE, Person, text_of
 from tests.ledger.postgres_server import PostgresServer
 
@@ -90,6 +91,8 @@ async def place(
             assert setting in settings
             settings = settings.replace(setting, value)
         config = tmp_path / "config.toml"
+        if general.startswith("approval_by"):
+            settings = settings.replace('approval_by = "another"', "")
         config.write_text(f"{general}\n{settings}")
         config.chmod(0o600)
         made = Place(config, tmp_path, tokens, stack, box)
@@ -163,3 +166,41 @@ async def test_a_proxy_that_repeats_every_request_refunds_once(
         assert there.proxy.forwarded > 2
         assert there.box.request_count("POST") == 1
         assert there.box.shop.orders["ord_1003"].refunded_minor == 2500
+
+
+async def test_a_forms_answer_counts_once_at_whichever_replica(
+    tmp_path: Path, postgres: PostgresServer
+) -> None:
+    order = {"order_id": "ord_1003", "amount_minor": 1000, "reason": "came late"}
+    async with (
+        place(tmp_path, postgres, general='approval_by = "anyone"') as there,
+        httpx2.AsyncClient(timeout=PATIENCE) as http,
+    ):
+
+        async def ask(replica: Service, who: str, **more: Any) -> dict[str, Any]:
+            message = call("refund_order", **order)
+            message["params"] |= more
+            headers, body = modern(there.tokens[who], message)
+            return result_of(
+                await http.post(replica.url, json=body, headers={**headers, "host": HOST})
+            )
+
+        one, other = there.replicas
+        shown = (await ask(one, "support"))["result"]
+        assert shown["resultType"] == "input_required"
+        filled = {
+            "inputResponses": {"approval": {"action": "accept", "content": {"amount": "10.00"}}},
+            "requestState": shown["requestState"],
+        }
+        # Another's sign-in, and a changed seal, are refused at either replica.
+        for replica in there.replicas:
+            assert "error" in await ask(replica, "lead", **filled)
+            forged = {**filled, "requestState": shown["requestState"][:-3] + "AAA"}
+            assert "error" in await ask(replica, "support", **forged)
+        assert there.box.request_count("POST") == 0
+        made = (await ask(other, "support", **filled))["result"]
+        assert made["structuredContent"]["outcome"] == "refunded"
+        for replica in there.replicas:
+            again = (await ask(replica, "support", **filled))["result"]["structuredContent"]
+            assert (again["outcome"], again["already_done"]) == ("refunded", True)
+        assert there.box.request_count("POST") == 1
