@@ -11,6 +11,7 @@ from typing import Literal
 
 from order_skills import settings
 from order_skills.commands.checks import folder_problem, making_problem, try_store, webhooks
+from order_skills.commands.checks_of_service import service
 from order_skills.errors import ConfigurationError
 from order_skills.settings_file import not_private
 from order_skills.settings_platforms import PLATFORMS, key_kind
@@ -57,6 +58,7 @@ def _lines(environ: Mapping[str, str], config: Path | None) -> Iterator[Line]:
             yield told[0], f"webhooks of {store.name}", told[1]
     yield from _twice(found.stores)
     yield from _ledger(found)
+    yield from service(found)
     yield from _notes(found)
 
 

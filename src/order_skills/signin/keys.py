@@ -87,6 +87,10 @@ class IssuerKeys:
         self._failed = False
         self._fetching: asyncio.Task[None] | None = None
 
+    async def problem(self) -> str | None:
+        """Fetch the keys now; why they cannot be used, None: they can."""
+        return await self._read() or (None if self._keys else "it has no key of these algorithms")
+
     async def get(self, kid: str, algorithm: str) -> jwt.PyJWK | None:
         """The key of this id for this algorithm; None: the issuer has none.
 
