@@ -12,7 +12,9 @@ from typing import Any
 
 import httpx
 
-from support import PATIENCE, environment, serve
+from order_skills.sandbox import Fault, Sandbox
+from order_skills.sandbox.http_server import running
+from support import PATIENCE, environment, keys_of, serve
 
 MODERN = "2026-07-28"
 INITIALIZE = {
@@ -98,3 +100,46 @@ def result_of(answer: httpx.Response) -> dict[str, Any]:
         return dict(answer.json())
     data = [line for line in answer.text.splitlines() if line.startswith("data: ")]
     return dict(json.loads(data[-1].removeprefix("data: ")))
+
+
+READY = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+
+
+@dataclass
+class Session:
+    """A session of the older protocol at a service over this store, spoken in plain HTTP."""
+
+    box: Sandbox
+    service: Service
+    client: httpx.AsyncClient
+    headers: dict[str, str]
+
+    async def post(self, message: dict[str, Any]) -> httpx.Response:
+        return await self.client.post(self.service.url, json=message, headers=self.headers)
+
+    async def sent(self) -> None:
+        """Wait until the store was asked to change something."""
+        async with asyncio.timeout(PATIENCE):
+            while not self.box.request_count("POST"):  # noqa: ASYNC110 -- a store, no event
+                await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def session(home: Path) -> AsyncIterator[Session]:
+    """Such a session; refunds need no person there, and the store takes a second for each."""
+    box = Sandbox()
+    async with running(box) as url:
+        variables = {
+            **keys_of(box),
+            "ORDER_SKILLS_CLAWVER_URL": url,
+            "ORDER_SKILLS_APPROVAL": "never",
+        }
+        async with (
+            served(home, **variables) as service,
+            httpx.AsyncClient(timeout=PATIENCE) as client,
+        ):
+            begun = await client.post(service.url, json=INITIALIZE, headers=ACCEPT)
+            headers = {"mcp-session-id": begun.headers["mcp-session-id"], **ACCEPT}
+            await client.post(service.url, json=READY, headers=headers)
+            box.faults.add(Fault("latency", method="POST", seconds=1.0))
+            yield Session(box, service, client, headers)
