@@ -2,6 +2,7 @@
 
 import datetime
 import re
+import secrets
 import shutil
 import socket
 import subprocess
@@ -58,6 +59,7 @@ def test_the_settings_of_the_page_are_settings(tmp_path: Path) -> None:
     key.write_text("claw_sk_live_0123456789abcdef")
     config = tmp_path / "config.toml"
     example = block("toml", "[http]").replace("/var/lib/order-skills/main.key", str(key))
+    example = example.replace("…", secrets.token_urlsafe(32))
     config.write_text(example, encoding="utf-8")
     for file in (key, config):
         file.chmod(0o600)

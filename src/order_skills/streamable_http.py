@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 
 import anyio
+from mcp.server import transport_security
 from mcp.server.auth.routes import create_protected_resource_routes
 from mcp.server.transport_security import TransportSecuritySettings
 from pydantic import AnyHttpUrl
@@ -56,6 +57,8 @@ class Service:
         receiver: Receiver | None,
         serving: Callable[[Workspace], OrderServer] = OrderServer,
     ) -> None:
+        # What it says of a refused Host or Origin is whatever a stranger sent.
+        logging.getLogger(transport_security.__name__).setLevel(logging.CRITICAL)
         http = workspace.settings.http
         self._workspace = workspace
         self._ending = False

@@ -27,6 +27,8 @@ async def test_a_refund_under_way_is_answered_and_an_open_stream_is_not_waited_f
         code, log = await there.service.end(signal.SIGTERM)
         answer = await asking
         assert code == 0, log
+        # Whoever watches the log is told of no defect where there is none.
+        assert '"error"' not in log
         assert "Traceback" not in log
         assert '"outcome":"refunded"' in answer.text.replace(" ", "")
         assert there.box.request_count("POST") == 1

@@ -303,3 +303,15 @@ async def test_it_is_ready_and_says_so_to_anybody(tmp_path: Path) -> None:
         assert (ready.status_code, ready.json()) == (200, {"status": "ready", "ledger": "usable"})
         healthy = await client.get(f"{place.service.root}/healthz")
         assert healthy.json() == {"status": "ok"}
+
+
+async def test_who_calls_what_is_not_theirs_is_in_the_log_and_a_strangers_words_are_not(
+    tmp_path: Path,
+) -> None:
+    async with team(tmp_path) as place:
+        await place.post(place.headers("reader"), call("refund_order", store="north", **REFUND))
+        strange = {**place.headers("reader"), "origin": "https://kim@example.com/?phone=123"}
+        assert (await place.post(strange, INITIALIZE)).status_code == 403
+        _, log = await place.service.end()
+    assert "token:reader called refund_order without refunds:write" in log
+    assert "kim@example.com" not in log

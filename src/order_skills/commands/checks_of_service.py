@@ -32,6 +32,13 @@ def service(found: Settings) -> Iterator[tuple[Literal["ok", "fail", "note"], st
         else:
             where = f"{http.oauth.jwks_url}; check http.oauth.jwks_url and this machine's network"
             yield "fail", "issuer", f"{problem} ({where})"
+    if found.approval_by == "another" and not http.signs_in:
+        yield (
+            "note",
+            "approval by",
+            "another, but nobody signs in, so no host can tell two people apart: "
+            "refunds are approved in a terminal alone",
+        )
     if http.signs_in and not http.hosts:
         yield (
             "note",

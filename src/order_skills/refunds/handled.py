@@ -13,8 +13,10 @@ class Handled:
     Attributes:
         order: as last read, where it was.
         already_done: this call moved nothing; the outcome is an earlier call's.
+        undecided: why what the host answered for its person decided nothing.
     """
 
     intent: Intent
     order: Order | None = None
     already_done: bool = False
+    undecided: str | None = None

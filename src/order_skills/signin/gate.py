@@ -156,6 +156,7 @@ class Gate:
             return
         needed = self._scopes.get(asked.tool)
         if needed is not None and needed not in principal.scopes:
+            logger.warning("%s called %s without %s", principal.name, asked.tool, needed)
             refusal = self._challenges.needs(needed, principal.scopes)
             await refusal(scope, receive, send)
             return
@@ -195,12 +196,22 @@ class Gate:
         if self._ending:
             await come_again(503, "ending", "this server ends", 1)(scope, receive, send)
             return
+        began = False
+
+        async def told(message: Message) -> None:
+            nonlocal began
+            began = began or message["type"] == "http.response.start"
+            await send(message)
+
         with anyio.CancelScope() as life:
             self._streams.add(life)
             try:
-                await self._inner(principal, scope, receive, send)
+                await self._inner(principal, scope, receive, told)
             finally:
                 self._streams.discard(life)
+        if life.cancelled_caught and began:
+            # An end in order, for the client and for the server's log.
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _count(self, status: int) -> None:
         self._refused += 1

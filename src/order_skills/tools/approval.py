@@ -13,7 +13,7 @@ import contextlib
 import secrets
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import anyio
@@ -42,6 +42,11 @@ FASTEST_PERSON_SECONDS = 1.0
 LONGEST_FORM_SECONDS = 300.0
 # What came back is remembered for longer than this (`spent_states.KEEP_SECONDS`).
 OLDEST_ANSWER_SECONDS = 86_400.0
+_MISTYPED = (
+    "What was typed is not the amount as shown, so nothing was approved; the same call asks again"
+)
+_CLOSED = "The form was closed, so nothing was approved; the same call asks again"
+_TOO_FAST = "The host declined faster than a person reads, so that decided nothing"
 _KEY = "approval"
 # The words of a state beside what it is about.
 _BESIDE = 2
@@ -158,9 +163,10 @@ def signed_in() -> str | None:
 
 
 def another_may(call: ToolCall, intent: Intent) -> bool:
-    """Whether this waits for another person than who asked, and a host may ask them."""
-    by_another = call.workspace.settings.approval_by == "another"
-    return by_another and intent.asked_by is not None and _host_may_ask(call)
+    """Whether this waits for another person than who calls now, and a host may ask them."""
+    if call.workspace.settings.approval_by != "another" or intent.asked_by is None:
+        return False
+    return _host_may_ask(call) and not is_another(intent.asked_by, signed_in())
 
 
 def _host_may_ask(call: ToolCall) -> bool:
@@ -209,7 +215,9 @@ async def _decide(call: ToolCall, handled: Handled, reply: Reply) -> Handled:
         if not (by_itself and "command" in call.workspace.settings.approval_doors):
             await desk.deny(intent.refund_id, _by_host())
             return await desk.get(intent.refund_id)
-    return handled
+        return replace(handled, undecided=_TOO_FAST)
+    wrong = reply.result.action == "accept"
+    return replace(handled, undecided=_MISTYPED if wrong else _CLOSED)
 
 
 def _by_host() -> str:

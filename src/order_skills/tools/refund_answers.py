@@ -54,6 +54,8 @@ def in_words(handled: Handled, *, another: bool = False) -> RefundAnswer:
     """The refund as it stands, whatever became of it; `another`: see `words`."""
     intent = handled.intent
     message, next_step = words(intent, another=another)
+    if handled.undecided is not None:
+        message = f"{handled.undecided}. {message}"
     return RefundAnswer(
         refund_id=intent.refund_id,
         outcome=intent.outcome,
