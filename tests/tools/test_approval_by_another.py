@@ -174,6 +174,17 @@ ASKED: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
+async def test_another_whose_host_shows_no_form_is_sent_to_the_terminal(team: Team) -> None:
+    async with team.door("ann", approval_by="another") as door:
+        assert (await door.answer("refund_order", **REFUND))["outcome"] == "awaiting_approval"
+    async with team.door("ben", approval_by="another") as door:
+        refund = await door.answer("refund_order", **REFUND)
+        assert refund["outcome"] == "awaiting_approval"
+        # Ben is the other person: sent to another one, his agent would go round for ever.
+        assert "another person" not in refund["next"]
+        assert f"order-skills refunds approve {refund['refund_id']}" in refund["next"]
+
+
 @pytest.mark.parametrize(("form", "call"), ASKED.values(), ids=ASKED)
 async def test_the_call_that_is_named_asks_for_the_very_same(
     team: Team, form: dict[str, Any], call: str

@@ -108,7 +108,17 @@ async def test_anything_but_the_amount_as_shown_approves_nothing(
     async with door(person=Person(typed=typed)) as opened:
         refund = await opened.answer("refund_order", **REFUND)
         assert refund["outcome"] == "awaiting_approval"
+        assert refund["message"].startswith("What was typed is not the amount as shown")
         assert "approved_by" not in refund
+        assert opened.posts == 0
+
+
+async def test_a_form_that_was_closed_is_told_and_asked_again(door: Doors) -> None:
+    async with door(person=Person("cancel")) as opened:
+        for _ in range(2):
+            refund = await opened.answer("refund_order", **REFUND)
+            assert refund["outcome"] == "awaiting_approval"
+            assert refund["message"].startswith("The form was closed, so nothing was approved")
         assert opened.posts == 0
 
 
