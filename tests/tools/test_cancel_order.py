@@ -95,6 +95,23 @@ async def test_it_waits_for_a_person_where_the_host_can_ask_nobody(
     assert puts(box) == 0
 
 
+async def test_while_it_waits_no_other_change_of_the_order_makes_it_impossible(
+    door: Doors, box: Sandbox
+) -> None:
+    link = {"external_order_id": "1042", "platform_name": "Shopify"}
+    async with door() as opened:
+        waits = await opened.answer("cancel_order", **REFUNDING)
+        refund_id = waits["refund"]["refund_id"]
+        for tool, change in (
+            ("update_order_status", {"status": "processing"}),
+            ("link_order", link),
+        ):
+            text = await opened.error(tool, order_id=CONFIRMED, **change)
+            assert text.startswith(f"REFUND_IN_PROGRESS: {refund_id} of this order is awaiting")
+            assert f'get_refund(refund_id="{refund_id}")' in text
+    assert puts(box) == 0
+
+
 @pytest.mark.parametrize("typed", ["0", "24.98", "2499", ""])
 async def test_another_amount_than_the_one_shown_cancels_nothing(
     door: Doors, box: Sandbox, typed: str

@@ -7,8 +7,9 @@ from pydantic import AfterValidator, Field, SkipValidation, StringConstraints
 
 from order_skills import text
 from order_skills.answers import Answer
-from order_skills.errors import Happened, StoreError, invalid
+from order_skills.errors import Code, Happened, Refusal, StoreError, invalid
 from order_skills.orders import Order, OrderStatus
+from order_skills.refunds.intents import State
 from order_skills.stores.base import Capabilities
 from order_skills.tools import arguments
 from order_skills.tools.arguments import (
@@ -27,6 +28,7 @@ _TRACKING = {
     "carrier": "carrier",
     "tracking_url": "trackingUrl",
 }
+_OPEN = (State.PREPARED, State.SENDING, State.UNKNOWN, State.NEEDS_HUMAN)
 # Of what is kept beside: its names and its values.
 KEY_CAP, VALUE_CAP = 64, 500
 
@@ -105,6 +107,7 @@ async def update_order_status(call: ToolCall, given: UpdateOrderStatusArguments)
         raise arguments.refused("status", problem, type(given), "update_order_status")
     told = {theirs: getattr(given, ours) for ours, theirs in _TRACKING.items()}
     facts = {**(given.metadata or {}), **{k: v for k, v in told.items() if v is not None}}
+    await _nothing_waits(call, order_id)
     sent = call.store.update_status(order_id, given.status, facts)
     return _changed(call, await _sent(order_id, sent))
 
@@ -122,8 +125,31 @@ class LinkOrderArguments(Arguments):
 
 async def link_order(call: ToolCall, given: LinkOrderArguments) -> ChangedOrder:
     """Say which order of another platform this one is."""
+    await _nothing_waits(call, given.order_id)
     sent = call.store.link(given.order_id, given.external_order_id, given.platform_name)
     return _changed(call, await _sent(given.order_id, sent))
+
+
+async def _nothing_waits(call: ToolCall, order_id: str) -> None:
+    """Refuse a change that could make a cancellation impossible which waits, or is in doubt.
+
+    Raises:
+        Refusal: REFUND_IN_PROGRESS.
+    """
+    try:
+        history = await call.workspace.desk.history(call.store, order_id)
+    except Refusal:
+        # Without its ledger nothing can be sent either, and this moves no money.
+        return
+    for intent in history:
+        if intent.state in _OPEN:
+            raise Refusal(
+                Code.REFUND_IN_PROGRESS,
+                f"{intent.refund_id} of this order is {intent.outcome}, and this change could make "
+                "it impossible",
+                f'get_refund(refund_id="{intent.refund_id}") says how it stands; change the order '
+                "when that has ended",
+            )
 
 
 async def _sent(order_id: str, change: Awaitable[tuple[Order, bool]]) -> tuple[Order, bool]:
