@@ -153,7 +153,9 @@ class DeclaredTool(Tool):
             return
         self.parameters = schemas.of_arguments(self._arguments, self._choices)
         self.fn_metadata.output_schema = schemas.of_answer(
-            self._spec.answer, sandbox=self._workspace.settings.sandbox
+            self._spec.answer,
+            sandbox=self._workspace.settings.sandbox,
+            several=len(self._workspace.stores) > 1,
         )
         self._described = True
 
@@ -196,6 +198,9 @@ class DeclaredTool(Tool):
         whole = answer.model_dump(mode="json", exclude_none=True)
         fields = bounds.fit(whole, rendering.render, self._spec.rest)
         fields = self._menu.answer(fields, store)
+        if store is not None and len(self._workspace.stores) > 1 and "store" not in fields:
+            # The next call has to name it.
+            fields = {"store": store.name, **fields}
         return {"sandbox": True, **fields} if self._workspace.settings.sandbox else fields
 
     def _error(

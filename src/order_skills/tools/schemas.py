@@ -24,9 +24,11 @@ def of_arguments(model: type[BaseModel], narrowed: Mapping[str, Collection[str]]
     return schema
 
 
-def of_answer(model: type[BaseModel], *, sandbox: bool) -> dict[str, Any]:
+def of_answer(model: type[BaseModel], *, sandbox: bool, several: bool) -> dict[str, Any]:
     """The output schema. Answers may grow, so it does not forbid further fields."""
     schema = _compact(_made(model, "serialization"), keep_text=False)
+    if several:
+        schema["properties"] = {"store": {"type": "string"}, **schema["properties"]}
     if sandbox:
         schema["properties"] = {"sandbox": {"type": "boolean"}, **schema["properties"]}
     return schema
