@@ -60,12 +60,18 @@ async def _serve_stdio(settings: Settings, start: Start) -> None:
         try:
             # In a thread, because a host that does not read can hold up an early answer.
             early = await anyio.to_thread.run_sync(start.hand_over)
-            watch = Watch(start, early, partial(key_files, settings.config))
+            watch = Watch(start, early, partial(_deciding, settings))
             await stdio.serve(server, watch)
         finally:
             with anyio.CancelScope(shield=True):
                 await workspace.aclose()
         tasks.cancel_scope.cancel()
+
+
+def _deciding(settings: Settings) -> list[str]:
+    """The files that decide what is listed, or whether a server starts, beside `config.toml`."""
+    secrets = [settings.home / f"webhook-secrets-{store.name}.json" for store in settings.stores]
+    return [*key_files(settings.config), *map(str, secrets)]
 
 
 @contextmanager

@@ -12,9 +12,8 @@ from collections.abc import AsyncIterator, Callable
 
 import anyio
 from mcp.server import transport_security
-from mcp.server.auth.routes import create_protected_resource_routes
+from mcp.server.auth.routes import cors_middleware
 from mcp.server.transport_security import TransportSecuritySettings
-from pydantic import AnyHttpUrl
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -27,7 +26,9 @@ from order_skills import principals
 from order_skills.errors import Refusal
 from order_skills.server import OrderServer
 from order_skills.settings_http import HttpSettings
-from order_skills.signin.gate import MAX_BODY_BYTES, Gate
+from order_skills.signin.bodies import MAX_BODY_BYTES
+from order_skills.signin.challenges import metadata_path
+from order_skills.signin.gate import Gate
 from order_skills.tools.catalogue import SCOPES
 from order_skills.views import Views
 from order_skills.webhooks.receiver import Receiver
@@ -75,12 +76,7 @@ class Service:
         if receiver is not None:
             routes.append(receiver.route())
         if http.oauth is not None and http.url is not None:
-            routes += create_protected_resource_routes(
-                AnyHttpUrl(http.url),
-                [AnyHttpUrl(http.oauth.issuer)],
-                [str(scope) for scope in principals.Scope],
-                "order-skills",
-            )
+            routes.append(_metadata(http.url, http.oauth.issuer))
         application = Starlette(
             routes=routes,
             middleware=_cross_origin(http),
@@ -147,6 +143,26 @@ class _Application:
 
 async def _healthy(request: Request) -> Response:
     return JSONResponse({"status": "ok"})
+
+
+def _metadata(url: str, issuer: str) -> Route:
+    """Where clients learn who issues the tokens for this service (RFC 9728).
+
+    Our own, because the SDK's puts a slash behind an issuer's name, and clients compare letters.
+    """
+    said = {
+        "resource": url,
+        "resource_name": "order-skills",
+        "authorization_servers": [issuer],
+        "scopes_supported": [str(scope) for scope in principals.Scope],
+        "bearer_methods_supported": ["header"],
+    }
+
+    async def tell(request: Request) -> Response:
+        return JSONResponse(said, headers={"cache-control": "public, max-age=3600"})
+
+    methods = ["GET", "OPTIONS"]
+    return Route(metadata_path(url), cors_middleware(tell, methods), methods=methods)
 
 
 def _security(http: HttpSettings) -> TransportSecuritySettings:

@@ -31,6 +31,7 @@ class View:
     server: OrderServer
     application: ASGIApp
     life: anyio.CancelScope
+    calls: int = 0
 
 
 class Views:
@@ -71,7 +72,13 @@ class Views:
     async def serve(self, principal: Principal, scope: Scope, receive: Receive, send: Send) -> None:
         """A request of this principal, which sees at least one store."""
         view = await self._view(principal)
-        await view.application(scope, receive, send)
+        # A stream of notices lasts as its client does; calls alone keep a view.
+        call = scope["method"] == "POST"
+        view.calls += call
+        try:
+            await view.application(scope, receive, send)
+        finally:
+            view.calls -= call
 
     async def _view(self, principal: Principal) -> View:
         stores = self._stores(principal)
@@ -84,11 +91,17 @@ class Views:
                 everything = stores == frozenset(whole.stores) and part.scopes == whole.scopes
                 assert self._tasks is not None, "requests are served while it runs"
                 view = await self._tasks.start(self._live, whole if everything else part)
+                self._make_room()
                 self._views[key] = view
-                if len(self._views) > MOST_VIEWS:
-                    self._views.popitem(last=False)[1].life.cancel()
             self._views.move_to_end(key)
         return view
+
+    def _make_room(self) -> None:
+        """End the views used longest ago; none with a call under way, which would be cut off."""
+        for key in [key for key, view in self._views.items() if not view.calls]:
+            if len(self._views) < MOST_VIEWS:
+                return
+            self._views.pop(key).life.cancel()
 
     def _stores(self, principal: Principal) -> frozenset[str]:
         stores = frozenset(self._workspace.stores)

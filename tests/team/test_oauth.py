@@ -27,7 +27,9 @@ def now(**claims: object) -> dict[str, object]:
 
 
 @asynccontextmanager
-async def protected(tmp_path: Path, issuer: Issuer) -> AsyncIterator[tuple[Service, Sandbox]]:
+async def protected(
+    tmp_path: Path, issuer: Issuer, name: str = NAME
+) -> AsyncIterator[tuple[Service, Sandbox]]:
     box = Sandbox()
     async with running(box) as url:
         config = tmp_path / "config.toml"
@@ -36,7 +38,7 @@ async def protected(tmp_path: Path, issuer: Issuer) -> AsyncIterator[tuple[Servi
             [http]
             url = "{AUDIENCE}"
             [http.oauth]
-            issuer = "{NAME}"
+            issuer = "{name}"
             jwks_url = "{issuer.url}"
             stores_claim = "shops"
             [stores.clawver]
@@ -73,14 +75,18 @@ async def test_a_token_of_the_issuer_opens_what_its_scopes_name(tmp_path: Path, 
             assert box.request_count() > 0
 
 
-async def test_who_has_no_good_token_is_told_where_to_get_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", [NAME, NAME.removesuffix("/")])
+async def test_who_has_no_good_token_is_told_where_to_get_one(tmp_path: Path, name: str) -> None:
     with Issuer() as issuer:
         bad = {
             "expired": issuer.token(now(exp=int(time.time()) - 600, shops=["clawver"])),
             "for another service": issuer.token(now(aud="https://x.example/", shops=["clawver"])),
             "of nobody": None,
         }
-        async with protected(tmp_path, issuer) as (service, box), httpx.AsyncClient() as client:
+        async with (
+            protected(tmp_path, issuer, name) as (service, box),
+            httpx.AsyncClient() as client,
+        ):
             for why, token in bad.items():
                 answer = await asked(service, token)
                 assert answer.status_code == 401, why
@@ -88,7 +94,8 @@ async def test_who_has_no_good_token_is_told_where_to_get_one(tmp_path: Path) ->
                 assert where in answer.headers["www-authenticate"]
             found = (await client.get(f"{service.root}{METADATA}")).json()
             assert found["resource"] == AUDIENCE
-            assert found["authorization_servers"] == [NAME]
+            # To the letter, because clients compare it so.
+            assert found["authorization_servers"] == [name]
             assert "refunds:write" in found["scopes_supported"]
             assert box.request_count() == 0
 

@@ -17,6 +17,7 @@ from mcp.client.streamable_http import streamable_http_client
 
 from order_skills.sandbox import Sandbox
 from order_skills.sandbox.http_server import running
+from order_skills.signin.gate import MOST_AT_ONCE
 from serving import ACCEPT, INITIALIZE, Service, call, modern, result_of, served
 from support import ERAS, PATIENCE, Person, text_of
 
@@ -234,6 +235,23 @@ async def test_one_principal_in_a_hurry_holds_up_no_other(tmp_path: Path) -> Non
         assert int(answers[-1].headers["retry-after"]) >= 1
         other = await place.post(place.headers("second"), INITIALIZE)
         assert other.status_code == 200
+
+
+async def test_streams_that_hosts_keep_open_take_no_calls_place(tmp_path: Path) -> None:
+    limits = httpx.Limits(max_connections=MOST_AT_ONCE + 1)
+    async with (
+        team(tmp_path) as place,
+        httpx.AsyncClient(timeout=PATIENCE, limits=limits) as client,
+        AsyncExitStack() as streams,
+    ):
+        url, headers = place.service.url, place.headers("reader")
+        for _ in range(MOST_AT_ONCE):
+            begun = await client.post(url, json=INITIALIZE, headers=headers)
+            session = {**headers, "mcp-session-id": begun.headers["mcp-session-id"]}
+            opened = client.stream("GET", url, headers=session)
+            assert (await streams.enter_async_context(opened)).status_code == 200
+        found = await client.post(url, json=call("list_orders", store="north"), headers=session)
+        assert found.status_code == 200
 
 
 async def test_a_clients_token_never_reaches_the_store_nor_the_log(tmp_path: Path) -> None:

@@ -72,12 +72,14 @@ def signature(path: str) -> str:
 
 
 def _config_of(argv: Sequence[str]) -> str | None:
+    found = None
     for at, word in enumerate(argv):
+        # Of several the last one counts.
         if word == "--config" and at + 1 < len(argv):
-            return argv[at + 1]
-        if word.startswith("--config="):
-            return word.partition("=")[2]
-    return None
+            found = argv[at + 1]
+        elif word.startswith("--config="):
+            found = word.partition("=")[2]
+    return found
 
 
 def _code() -> list[str]:

@@ -110,8 +110,8 @@ class Kept:
 
     def _make_folder(self) -> None:
         os.makedirs(self._home, 0o700, exist_ok=True)
-        if not os.path.lexists(self._folder):
-            os.mkdir(self._folder, 0o700)
+        # Another process may make it at this moment; what it is, is looked at below.
+        os.makedirs(self._folder, 0o700, exist_ok=True)
         if not (_is_ours(os.stat(self._home)) and _is_ours(os.lstat(self._folder))):
             raise PermissionError(f"{self._folder} can be changed by other users")
 

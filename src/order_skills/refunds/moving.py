@@ -95,9 +95,7 @@ def move(source: SqliteLedger, target: PostgresLedger) -> Moved:
         return _carry(source, target, move_id)
     except BaseException:
         with contextlib.suppress(LedgerError):
-            if _arrival(target, move_id) is False:
-                _unmark(source)
-                _forgotten(target, move_id)
+            _give_back(source, target, move_id)
         raise
 
 
@@ -147,10 +145,18 @@ def _mark(source: SqliteLedger, move_id: str) -> None:
         _set_version(tx, +MOVED_AWAY)
 
 
-def _unmark(source: SqliteLedger) -> None:
-    with source.database.write() as tx:
-        tx.rows("DELETE FROM refund_move")
-        _set_version(tx, -MOVED_AWAY)
+def _give_back(source: SqliteLedger, target: PostgresLedger, move_id: str) -> None:
+    """Open the file again, where it is certain that nothing arrived and that nobody carries it."""
+    # The file first, as whoever carries it has it; then the row, which a commit in doubt holds.
+    with source.database.write() as old, target.database.write() as new:
+        if _mark_of(old) != move_id or not new.rows(
+            "SELECT 1 FROM refund_move WHERE move_id = ? AND moved_at IS NULL FOR UPDATE",
+            (move_id,),
+        ):
+            return
+        old.rows("DELETE FROM refund_move")
+        _set_version(old, -MOVED_AWAY)
+    _forgotten(target, move_id)
 
 
 def _set_version(tx: Transaction, change: int) -> None:
@@ -184,7 +190,8 @@ def _must_be_settled(tx: Transaction) -> None:
 
 
 def _carry(source: SqliteLedger, target: PostgresLedger, move_id: str) -> Moved:
-    with source.database.read() as old, target.database.write() as new:
+    # As the file's one writer: nobody opens it again before this is committed or undone.
+    with source.database.write() as old, target.database.write() as new:
         if _mark_of(old) != move_id:
             raise LedgerError("another move of this file was broken off just now; ask again")
         # Nobody writes there until this is committed.

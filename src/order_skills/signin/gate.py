@@ -1,16 +1,13 @@
 """In front of /mcp: who asks, how often, and whether the tool that is called is theirs to call."""
 
-import json
 import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, NamedTuple
 
 import anyio
 from mcp.server.auth.middleware.auth_context import auth_context_var
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
-from mcp.types import INVALID_REQUEST, PARSE_ERROR
 from starlette.authentication import AuthCredentials
 from starlette.datastructures import Headers
 from starlette.responses import Response
@@ -19,6 +16,7 @@ from starlette.types import Message, Receive, Scope, Send
 from order_skills import principals
 from order_skills.principals import LOCAL, Principal
 from order_skills.settings_http import HttpSettings
+from order_skills.signin.bodies import again, asked_in, whole
 from order_skills.signin.challenges import Challenges, come_again, refusal, sees_nothing
 from order_skills.signin.keys import KeysUnavailable
 from order_skills.signin.rate import Rate
@@ -26,23 +24,16 @@ from order_skills.signin.verifier import OrderToken, Verifier
 
 logger = logging.getLogger(__name__)
 
-# Arguments are small: a larger body is no call of these tools.
-MAX_BODY_BYTES = 1024 * 1024
-# A client hears why it is refused only after it has said what it had to say; up to here.
-_READ_ON_BYTES = 16 * MAX_BODY_BYTES
-# For a whole body, however it trickles.
-MAX_BODY_SECONDS = 10.0
 # The longest that a call takes is a form that a person reads; a little more, and it hangs.
 MAX_CALL_SECONDS = 400.0
 # Of one principal, so that its calls leave room for others'.
 MOST_AT_ONCE = 64
 _COME_AGAIN_SECONDS = 30
-_TOO_MUCH = {
-    408: ("too_slow", "the request came too slowly"),
-    413: ("too_large", f"a request has at most {MAX_BODY_BYTES} bytes"),
-}
 # One line of log for so many seconds of refused sign-ins.
 _LOG_EVERY_SECONDS = 60.0
+_REPEATED = refusal(
+    409, "repeated", "a request with this id is being served. Next: wait for its answer."
+)
 
 # Serves a request of this principal.
 Inner = Callable[[Principal, Scope, Receive, Send], Awaitable[None]]
@@ -70,7 +61,7 @@ class Gate:
         self._rate = Rate(http.requests_per_minute)
         self._scopes = scopes
         self._sees = sees
-        self._at_once: Counter[str] = Counter()
+        self._at_once: Counter[tuple[str, bool]] = Counter()
         # Who asks, session and id of each request of the older protocol that is being served.
         self._under_way: set[tuple[str, str, str] | None] = set()
         self._streams: set[anyio.CancelScope] = set()
@@ -120,6 +111,8 @@ class Gate:
         self, principal: Principal, scope: Scope, receive: Receive, send: Send
     ) -> None:
         seconds = self._rate.wait(principal.name)
+        # A stream that a client keeps open asks nothing, and takes no call's place.
+        place = (principal.name, scope["method"] == "GET")
         if seconds:
             why = "this sign-in asks too often"
             await come_again(429, "too_many_requests", why, seconds)(scope, receive, send)
@@ -128,17 +121,17 @@ class Gate:
             await held(scope, receive, send)
         elif not self._sees(principal):
             await sees_nothing()(scope, receive, send)
-        elif self._at_once[principal.name] >= MOST_AT_ONCE:
+        elif self._at_once[place] >= MOST_AT_ONCE:
             why = "this sign-in asks too much at once"
             await come_again(429, "too_many_requests_at_once", why, 1)(scope, receive, send)
         else:
-            self._at_once[principal.name] += 1
+            self._at_once[place] += 1
             try:
                 await self._serve(principal, scope, receive, send)
             finally:
-                self._at_once[principal.name] -= 1
-                if not self._at_once[principal.name]:
-                    del self._at_once[principal.name]
+                self._at_once[place] -= 1
+                if not self._at_once[place]:
+                    del self._at_once[place]
 
     async def _serve(
         self, principal: Principal, scope: Scope, receive: Receive, send: Send
@@ -146,11 +139,11 @@ class Gate:
         if scope["method"] != "POST":
             await self._stream(principal, scope, receive, send)
             return
-        body = await _body(receive)
+        body = await whole(receive)
         if isinstance(body, Response):
             await body(scope, receive, send)
             return
-        asked = _asked(body)
+        asked = asked_in(body)
         if isinstance(asked, Response):
             await asked(scope, receive, send)
             return
@@ -160,10 +153,15 @@ class Gate:
             refusal = self._challenges.needs(needed, principal.scopes)
             await refusal(scope, receive, send)
             return
-        receive = _again(body, receive)
+        receive = again(body, receive)
         if asked.method == "subscriptions/listen":
-            # Whoever has the notices ends it, in order.
-            await self._inner(principal, scope, receive, send)
+            # Whoever has the notices ends it, in order; like a stream, it takes no call's place.
+            call, stream = (principal.name, False), (principal.name, True)
+            self._at_once.update({call: -1, stream: 1})
+            try:
+                await self._inner(principal, scope, receive, send)
+            finally:
+                self._at_once.update({call: 1, stream: -1})
             return
         session = Headers(scope=scope).get("mcp-session-id")
         place = None
@@ -219,77 +217,3 @@ class Gate:
         if now - self._logged_at >= _LOG_EVERY_SECONDS:
             logger.warning("sign-ins refused: %d so far, the last with %d", self._refused, status)
             self._logged_at = now
-
-
-async def _body(receive: Receive) -> bytes | Response:
-    """The whole body; or what to answer instead: it is too large, or too slow."""
-    held = bytearray()
-    size = 0
-    with anyio.move_on_after(MAX_BODY_SECONDS):
-        while size <= _READ_ON_BYTES:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                # Nobody reads this answer.
-                return Response(status_code=400)
-            piece = message.get("body", b"")
-            size += len(piece)
-            if size <= MAX_BODY_BYTES:
-                held += piece
-            if not message.get("more_body", False):
-                return bytes(held) if size <= MAX_BODY_BYTES else _too_much(413)
-        return _too_much(413)
-    return _too_much(408)
-
-
-def _too_much(status: int) -> Response:
-    word, said = _TOO_MUCH[status]
-    return refusal(status, word, said, {"connection": "close"})
-
-
-def _again(body: bytes, receive: Receive) -> Receive:
-    """A `receive` that has the body in one piece, and then what the connection says."""
-    told = False
-
-    async def once_more() -> Message:
-        nonlocal told
-        if told:
-            return await receive()
-        told = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return once_more
-
-
-class _Asked(NamedTuple):
-    """What a body asks for: "" where there is no method or no tool, None where there is no id."""
-
-    method: str
-    tool: str
-    id: str | None
-
-
-def _asked(body: bytes) -> _Asked | Response:
-    """What a body asks for, or the refusal of one that is no JSON.
-
-    What is wrong otherwise is refused by whoever reads it next, and so is a tool that this
-    reading overlooked: it is not in that principal's list.
-    """
-    try:
-        message: Any = json.loads(body)
-    except (ValueError, RecursionError):
-        return refusal(400, "no_json", "the body is no JSON", code=PARSE_ERROR)
-    if not isinstance(message, dict):
-        return refusal(400, "no_request", "the body is no JSON-RPC message", code=INVALID_REQUEST)
-    method, params, name = message.get("method"), message.get("params"), None
-    if method == "tools/call" and isinstance(params, dict):
-        name = params.get("name")
-    # The SDK takes 1 and "1" for one id. A client's answer to a form bears an id, too: one of ours.
-    number = str(message["id"]) if method and message.get("id") is not None else None
-    return _Asked(
-        method if isinstance(method, str) else "", name if isinstance(name, str) else "", number
-    )
-
-
-_REPEATED = refusal(
-    409, "repeated", "a request with this id is being served. Next: wait for its answer."
-)
