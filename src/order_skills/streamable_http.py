@@ -37,6 +37,8 @@ from order_skills.workspace import Workspace
 logger = logging.getLogger(__name__)
 
 PATH = "/mcp"
+# Of one set of rights. Each holds some 40 KB until it ends, or was idle for half an hour.
+MAX_SESSIONS = 2_000
 _LOOPBACK = ("127.0.0.1", "[::1]", "localhost")
 _PROXIES = frozenset({b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip"})
 # How long a ledger's answer holds, so that who asks for readiness costs it little.
@@ -104,6 +106,7 @@ class Service:
             streamable_http_path=PATH,
             stateless_http=not self._workspace.settings.http.sessions,
             max_request_body_size=MAX_BODY_BYTES,
+            max_sessions=MAX_SESSIONS,
             transport_security=self._security,
         )
         return application, server.session_manager.run()
