@@ -5,6 +5,7 @@ import os
 import signal
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -21,8 +22,10 @@ from .backends import PostgresBackend, SqliteBackend, opened
 from .cutting_proxy import Cut, CuttingProxy
 from .faults import in_child, watched
 from .filling import fill
-from .support import ACCOUNT, ME, OTHER_ACCOUNT, brought_to, claim, prepare
+from .support import ACCOUNT, ME, OTHER_ACCOUNT, brought_to, claim, prepare, wait_until
 
+# What is being copied at this moment.
+COPYING = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
 SETTLED = tuple(s for s in State if s not in (State.SENDING, State.UNKNOWN, State.NEEDS_HUMAN))
 IN_DOUBT = (State.SENDING, State.UNKNOWN, State.NEEDS_HUMAN)
 
@@ -302,3 +305,31 @@ def test_a_commit_whose_answer_is_lost_is_looked_up(
     assert moved(sqlite, postgres.name).before is (cut == "after")
     with opened(postgres) as ledger:
         assert content(ledger) == before
+
+
+@pytest.mark.long
+def test_a_move_that_fails_beside_one_that_succeeds_does_not_open_the_file_again(
+    sqlite: SqliteBackend, postgres: PostgresBackend
+) -> None:
+    with opened(sqlite) as ledger:
+        intent = prepare(ledger, "order-1")
+    with opened(postgres):
+        pass
+    # A large ledger, or a slow database: the first one copies for longer than the second waits.
+    postgres.run(
+        "CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN PERFORM pg_sleep(8); RETURN NEW; END $$"
+    )
+    postgres.run(
+        "CREATE TRIGGER slowly BEFORE INSERT ON refund_intent FOR EACH ROW "
+        "EXECUTE FUNCTION slowly()"
+    )
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(moved, sqlite, postgres.name)
+        wait_until(lambda: bool(postgres.run(COPYING)))
+        second = threads.submit(moved, sqlite, postgres.name)
+        assert second.exception() is not None
+        assert first.result().rows["refund_intent"] == 1
+    assert is_closed(sqlite)
+    with opened(postgres) as ledger:
+        assert ledger.get(intent.refund_id) is not None
