@@ -87,8 +87,8 @@ def modern(token: str, message: dict[str, Any]) -> tuple[dict[str, str], dict[st
     body = {**message, "params": {**message["params"], "_meta": meta}}
     headers = {
         "mcp-protocol-version": MODERN,
-        "mcp-method": "tools/call",
-        "mcp-name": message["params"]["name"],
+        "mcp-method": message["method"],
+        **({"mcp-name": name} if (name := message["params"].get("name")) else {}),
         "authorization": f"Bearer {token}",
         **ACCEPT,
     }

@@ -81,14 +81,19 @@ def written(folder: Path, *, general: str = "", http: str = "", **stores: str) -
 
 @asynccontextmanager
 async def team(
-    tmp_path: Path, *, general: str = 'approval = "never"', http: str = "", **variables: str
+    tmp_path: Path,
+    *,
+    general: str = 'approval = "never"',
+    http: str = "",
+    table: str = "",
+    **variables: str,
 ) -> AsyncIterator[Team]:
     north, south = Sandbox(), Sandbox()
     async with AsyncExitStack() as stack:
         stores = {}
         for name, box in (("north", north), ("south", south)):
             url = await stack.enter_async_context(running(box))
-            stores[name] = f'platform = "clawver"\nkey = "{box.api_key}"\nurl = "{url}"\n'
+            stores[name] = f'platform = "clawver"\nkey = "{box.api_key}"\nurl = "{url}"\n{table}'
         config = written(tmp_path, general=general, http=http, **stores)
         service = await stack.enter_async_context(
             served(tmp_path / "home", "--config", str(config), **variables)
@@ -252,6 +257,32 @@ async def test_streams_that_hosts_keep_open_take_no_calls_place(tmp_path: Path) 
             assert (await streams.enter_async_context(opened)).status_code == 200
         found = await client.post(url, json=call("list_orders", store="north"), headers=session)
         assert found.status_code == 200
+
+
+async def test_who_listens_takes_no_calls_place_and_has_an_end(tmp_path: Path) -> None:
+    hooks = 'webhook_secrets = ["whsec_of_thirty_characters_now"]\n'
+    listen = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "subscriptions/listen",
+        "params": {"notifications": {"resourceSubscriptions": ["orders://north/ord_1003"]}},
+    }
+    limits = httpx.Limits(max_connections=MOST_AT_ONCE + 2)
+    async with (
+        team(tmp_path, table=hooks) as place,
+        httpx.AsyncClient(timeout=PATIENCE, limits=limits) as client,
+        AsyncExitStack() as streams,
+    ):
+        url = place.service.url
+        headers, body = modern(token_of("reader"), listen)
+        for _ in range(MOST_AT_ONCE):
+            opened = client.stream("POST", url, headers=headers, json=body)
+            assert (await streams.enter_async_context(opened)).status_code == 200
+        more = await client.post(url, headers=headers, json=body)
+        assert (more.status_code, more.headers["retry-after"]) == (429, "1")
+        read = call("get_order", store="north", order_id="ord_1003")
+        headers, body = modern(token_of("reader"), read)
+        assert (await client.post(url, headers=headers, json=body)).status_code == 200
 
 
 async def test_a_clients_token_never_reaches_the_store_nor_the_log(tmp_path: Path) -> None:

@@ -178,6 +178,9 @@ async def test_another_whose_host_shows_no_form_is_sent_to_the_terminal(team: Te
     async with team.door("ann", approval_by="another") as door:
         assert (await door.answer("refund_order", **REFUND))["outcome"] == "awaiting_approval"
     async with team.door("ben", approval_by="another") as door:
+        waiting = (await door.answer("order_report", created_after="2001-01-01"))["needs_attention"]
+        looked = await door.answer("get_refund", refund_id=waiting[0]["refund_id"])
+        assert 'refund_order(order_id="ord_1003", amount_minor=1000)' in looked["next"]
         refund = await door.answer("refund_order", **REFUND)
         assert refund["outcome"] == "awaiting_approval"
         # Ben is the other person: sent to another one, his agent would go round for ever.

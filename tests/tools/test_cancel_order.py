@@ -95,6 +95,16 @@ async def test_it_waits_for_a_person_where_the_host_can_ask_nobody(
     assert puts(box) == 0
 
 
+async def test_while_it_waits_the_order_is_known_by_whichever_id(door: Doors, box: Sandbox) -> None:
+    async with door() as opened:
+        waits = await opened.answer("cancel_order", order_id=SHIPPED, reason="late")
+        text = await opened.error("update_order_status", order_id=EXTERNAL, status="delivered")
+        assert text.startswith(f"REFUND_IN_PROGRESS: {waits['refund']['refund_id']} ")
+        other = await opened.answer("update_order_status", order_id=CONFIRMED, status="processing")
+        assert other["order"]["status"] == "processing"
+    assert box.shop.orders[SHIPPED].status == "shipped"
+
+
 async def test_while_it_waits_no_other_change_of_the_order_makes_it_impossible(
     door: Doors, box: Sandbox
 ) -> None:

@@ -3,7 +3,8 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 import anyio
 from mcp.server.auth.middleware.auth_context import auth_context_var
@@ -125,13 +126,18 @@ class Gate:
             why = "this sign-in asks too much at once"
             await come_again(429, "too_many_requests_at_once", why, 1)(scope, receive, send)
         else:
-            self._at_once[place] += 1
-            try:
+            with self._counted(place):
                 await self._serve(principal, scope, receive, send)
-            finally:
-                self._at_once[place] -= 1
-                if not self._at_once[place]:
-                    del self._at_once[place]
+
+    @contextmanager
+    def _counted(self, place: tuple[str, bool], by: int = 1) -> Iterator[None]:
+        self._at_once[place] += by
+        try:
+            yield
+        finally:
+            self._at_once[place] -= by
+            if not self._at_once[place]:
+                del self._at_once[place]
 
     async def _serve(
         self, principal: Principal, scope: Scope, receive: Receive, send: Send
@@ -150,18 +156,11 @@ class Gate:
         needed = self._scopes.get(asked.tool)
         if needed is not None and needed not in principal.scopes:
             logger.warning("%s called %s without %s", principal.name, asked.tool, needed)
-            refusal = self._challenges.needs(needed, principal.scopes)
-            await refusal(scope, receive, send)
+            await self._challenges.needs(needed, principal.scopes)(scope, receive, send)
             return
         receive = again(body, receive)
         if asked.method == "subscriptions/listen":
-            # Whoever has the notices ends it, in order; like a stream, it takes no call's place.
-            call, stream = (principal.name, False), (principal.name, True)
-            self._at_once.update({call: -1, stream: 1})
-            try:
-                await self._inner(principal, scope, receive, send)
-            finally:
-                self._at_once.update({call: 1, stream: -1})
+            await self._listen(principal, scope, receive, send)
             return
         session = Headers(scope=scope).get("mcp-session-id")
         place = None
@@ -186,6 +185,19 @@ class Gate:
                 self._under_way.discard(place)
         if time_limit.cancelled_caught:
             logger.error("a request was cut off after %d seconds", MAX_CALL_SECONDS)
+
+    async def _listen(
+        self, principal: Principal, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """The newer protocol's, which whoever has the notices ends, in order."""
+        call, stream = (principal.name, False), (principal.name, True)
+        if self._verifier is not None and self._at_once[stream] >= MOST_AT_ONCE:
+            why = "this sign-in listens too often at once"
+            await come_again(429, "too_many_requests_at_once", why, 1)(scope, receive, send)
+            return
+        # From here on it is a stream, and takes no call's place.
+        with self._counted(call, by=-1), self._counted(stream):
+            await self._inner(principal, scope, receive, send)
 
     async def _stream(
         self, principal: Principal, scope: Scope, receive: Receive, send: Send

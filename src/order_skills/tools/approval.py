@@ -163,10 +163,14 @@ def signed_in() -> str | None:
 
 
 def another_may(call: ToolCall, intent: Intent) -> bool:
-    """Whether this waits for another person than who calls now, and a host may ask them."""
-    if call.workspace.settings.approval_by != "another" or intent.asked_by is None:
-        return False
-    return _host_may_ask(call) and not is_another(intent.asked_by, signed_in())
+    """Whether this waits for another person than who asked, and a host may ask them."""
+    by_another = call.workspace.settings.approval_by == "another"
+    return by_another and intent.asked_by is not None and _host_may_ask(call)
+
+
+def waits_for_another(call: ToolCall, intent: Intent) -> bool:
+    """The same, where that is another than who calls now: whom this host has asked already."""
+    return another_may(call, intent) and not is_another(intent.asked_by, signed_in())
 
 
 def _host_may_ask(call: ToolCall) -> bool:

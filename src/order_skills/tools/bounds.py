@@ -20,6 +20,8 @@ from order_skills.orders import ORDER_STATUSES, PAYMENT_STATUSES
 
 # The most that an answer may be to a model, as text and as structure each.
 MAX_TOKENS = 8_000
+# Without what is put on top of every answer: that it is a sandbox's, and of which store.
+_ROOM = MAX_TOKENS - 60
 # What a list may fill of it where the rest follows by a cursor; the frame has the remainder.
 LIST_TOKENS = 7_400
 # What an answer is cut to, one after the other until it fits with what is said of the cuts.
@@ -118,10 +120,10 @@ def fit(
 def _fits(answer: Mapping[str, Any], render: Callable[[Mapping[str, Any]], str]) -> bool:
     # No token is shorter than a byte, and most answers are short: their bytes are counted first.
     whole = json.dumps(answer, separators=(",", ":"), ensure_ascii=False)
-    if len(whole.encode("utf-8", "surrogatepass")) > MAX_TOKENS and at_most(answer) > MAX_TOKENS:
+    if len(whole.encode("utf-8", "surrogatepass")) > _ROOM and at_most(answer) > _ROOM:
         return False
     shown = render(answer)
-    return len(shown.encode("utf-8", "surrogatepass")) <= MAX_TOKENS or at_most(shown) <= MAX_TOKENS
+    return len(shown.encode("utf-8", "surrogatepass")) <= _ROOM or at_most(shown) <= _ROOM
 
 
 class _Cut:

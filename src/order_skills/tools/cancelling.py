@@ -51,7 +51,7 @@ async def cancel_order(call: ToolCall, given: CancelOrderArguments) -> CancelOrd
     order, intent = await _order(call, handled), handled.intent
     # Of a cancellation that gave nothing back there is no refund to speak of.
     speaks = bool(intent.amount_minor) or intent.state is not State.SUCCEEDED
-    another = approval.another_may(call, intent)
+    another = approval.waits_for_another(call, intent)
     refund = in_words(handled, another=another) if speaks else None
     found = CancelOrderAnswer(order=order, refund=refund)
     if (error := rejected(handled)) is not None:

@@ -9,7 +9,6 @@ from order_skills import text
 from order_skills.answers import Answer
 from order_skills.errors import Code, Happened, Refusal, StoreError, invalid
 from order_skills.orders import Order, OrderStatus
-from order_skills.refunds.intents import State
 from order_skills.stores.base import Capabilities
 from order_skills.tools import arguments
 from order_skills.tools.arguments import (
@@ -28,7 +27,6 @@ _TRACKING = {
     "carrier": "carrier",
     "tracking_url": "trackingUrl",
 }
-_OPEN = (State.PREPARED, State.SENDING, State.UNKNOWN, State.NEEDS_HUMAN)
 # Of what is kept beside: its names and its values.
 KEY_CAP, VALUE_CAP = 64, 500
 
@@ -134,15 +132,19 @@ async def _nothing_waits(call: ToolCall, order_id: str) -> None:
     """Refuse a change that could make a cancellation impossible which waits, or is in doubt.
 
     Raises:
-        Refusal: REFUND_IN_PROGRESS.
+        AgentError: REFUND_IN_PROGRESS, or the order could not be read.
     """
     try:
-        history = await call.workspace.desk.history(call.store, order_id)
+        waiting = await call.workspace.desk.waiting(call.store)
     except Refusal:
         # Without its ledger nothing can be sent either, and this moves no money.
         return
-    for intent in history:
-        if intent.state in _OPEN:
+    if not waiting:
+        return
+    # One order can answer to several ids; its refunds are kept under its own.
+    order = await call.store.get_order(order_id)
+    for intent in waiting:
+        if intent.request.order_id == order.order_id:
             raise Refusal(
                 Code.REFUND_IN_PROGRESS,
                 f"{intent.refund_id} of this order is {intent.outcome}, and this change could make "

@@ -201,7 +201,7 @@ async def refund_order(call: ToolCall, given: RefundOrderArguments) -> RefundAns
     handled = await desk.refund(call.store, request, approval.signed_in())
     if handled.intent.state is State.PREPARED:
         handled = await approval.ask_in_host(call, handled)
-    return answer(handled, another=approval.another_may(call, handled.intent))
+    return answer(handled, another=approval.waits_for_another(call, handled.intent))
 
 
 def _check_quantity(
