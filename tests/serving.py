@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 
 from order_skills.sandbox import Fault, Sandbox
 from order_skills.sandbox.http_server import running
@@ -95,7 +95,7 @@ def modern(token: str, message: dict[str, Any]) -> tuple[dict[str, str], dict[st
     return headers, body
 
 
-def result_of(answer: httpx.Response) -> dict[str, Any]:
+def result_of(answer: httpx2.Response) -> dict[str, Any]:
     if answer.headers["content-type"].startswith("application/json"):
         return dict(answer.json())
     data = [line for line in answer.text.splitlines() if line.startswith("data: ")]
@@ -111,10 +111,10 @@ class Session:
 
     box: Sandbox
     service: Service
-    client: httpx.AsyncClient
+    client: httpx2.AsyncClient
     headers: dict[str, str]
 
-    async def post(self, message: dict[str, Any]) -> httpx.Response:
+    async def post(self, message: dict[str, Any]) -> httpx2.Response:
         return await self.client.post(self.service.url, json=message, headers=self.headers)
 
     async def sent(self) -> None:
@@ -136,7 +136,7 @@ async def session(home: Path) -> AsyncIterator[Session]:
         }
         async with (
             served(home, **variables) as service,
-            httpx.AsyncClient(timeout=PATIENCE) as client,
+            httpx2.AsyncClient(timeout=PATIENCE) as client,
         ):
             begun = await client.post(service.url, json=INITIALIZE, headers=ACCEPT)
             headers = {"mcp-session-id": begun.headers["mcp-session-id"], **ACCEPT}

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import httpx
+import httpx2
 from jsonschema import Draft202012Validator
 from mcp.client import Client, ClientRequestContext
 from mcp.client.stdio import StdioServerParameters, stdio_client
@@ -212,7 +212,7 @@ def open_workspace(
     stores: dict[str, Store] = {
         store.name: open_store(
             replace(store, url=url or "http://127.0.0.1"),
-            transport=httpx.ASGITransport(app=box.app) if url is None else None,
+            transport=httpx2.ASGITransport(app=box.app) if url is None else None,
         )
         for store in found.stores
     }

@@ -199,7 +199,8 @@ PURE_STANDARD_LIBRARY = {
 
 # The one HTTP client, the transport to the embedded store, that store's own webhooks, and the
 # fetching of an issuer's keys, which are no store's.
-KNOW_HTTPX = {"http", "http_client", "workspace", "sandbox.deliveries", "signin.keys"}
+HTTP_LIBRARIES = ("httpx2", "httpcore2", "httpx", "httpcore", "requests", "urllib3", "aiohttp")
+KNOW_HTTP = {"http", "http_client", "workspace", "sandbox.deliveries", "signin.keys"}
 # The command line hands the environment in; the tour hands it on to the servers it starts.
 KNOW_ENVIRON = {"__main__", "cli", "demo.terminal", "demo.store", "demo.webhooks"}
 
@@ -299,11 +300,9 @@ def test_only_one_module_knows_the_http_library() -> None:
     users = {
         found.who
         for found in IMPORTS
-        if found.what.partition(".")[0] in ("httpx", "httpcore", "requests", "urllib3", "aiohttp")
-        and not found.ours
-        and not found.for_types
+        if found.what.partition(".")[0] in HTTP_LIBRARIES and not found.ours and not found.for_types
     }
-    assert users == KNOW_HTTPX
+    assert users == KNOW_HTTP
 
 
 def test_only_the_command_line_reads_the_environment() -> None:

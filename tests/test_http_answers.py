@@ -3,7 +3,7 @@
 import asyncio
 import random
 
-import httpx
+import httpx2
 import pytest
 
 from order_skills.errors import Code, Happened, StoreError
@@ -97,7 +97,7 @@ async def test_every_status_other_than_2xx_says_what_it_proves():
         await send({"type": "http.response.start", "status": status, "headers": []})
         await send({"type": "http.response.body", "body": BODY})
 
-    transport = httpx.ASGITransport(application)
+    transport = httpx2.ASGITransport(application)
     async with calling("http://store.test", transport=transport) as caller:
         for status in [*range(300, 600), 600, 700, 999]:
             seen.clear()

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-import httpx
+import httpx2
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -50,7 +50,7 @@ class Served:
 
     async def says(self) -> str:
         """What somebody else is answered."""
-        async with httpx.AsyncClient(timeout=PATIENCE) as client:
+        async with httpx2.AsyncClient(timeout=PATIENCE) as client:
             return (await client.get(f"http://127.0.0.1:{self.port}/")).text
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-import httpx
+import httpx2
 import pytest
 
 from order_skills.errors import Code, Happened
@@ -248,7 +248,7 @@ async def test_the_deadline_also_holds_for_an_embedded_store():
     async def never(scope, receive, send) -> None:
         await asyncio.Event().wait()
 
-    transport = httpx.ASGITransport(never)
+    transport = httpx2.ASGITransport(never)
     short = Deadlines(call=0.1)
     async with calling("http://store.test", transport=transport, deadlines=short) as caller:
         assert (await failed(caller.client.read(GET))).happened is Happened.NO

@@ -126,14 +126,14 @@ def test_the_level_is_the_least_that_is_written(level: str, heard: list[str]) ->
 
 def test_libraries_are_heard_from_warning_on_even_at_debug_l7() -> None:
     code = """
-for name in ("httpx", "httpcore.http11", "mcp.server", "asyncio"):
+for name in ("httpx2", "httpcore.http11", "mcp.server", "asyncio"):
     logging.getLogger(name).debug("Authorization and a body")
     logging.getLogger(name).info("GET https://x/?token=1")
-logging.getLogger("httpx").warning("odd")
+logging.getLogger("httpx2").warning("odd")
 warnings.warn("old")
 """
     _, lines = logged(code)
-    assert [line["logger"] for line in lines] == ["httpx", "py.warnings"]
+    assert [line["logger"] for line in lines] == ["httpx2", "py.warnings"]
 
 
 def test_a_key_in_a_message_or_its_arguments_is_hidden_l7() -> None:

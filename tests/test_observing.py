@@ -12,7 +12,7 @@ from typing import Any
 
 import anyio
 import anyio.to_thread
-import httpx
+import httpx2
 import pytest
 from mcp.client import Client
 from mcp.server.auth.middleware.auth_context import auth_context_var
@@ -126,7 +126,7 @@ async def _use_badly(client: Client, url: str) -> None:
     await client.call_tool("get_order", {"store": FORGED, "order_id": "ord_1003"})
     await client.call_tool("get_order", {"store": "east", "order_id": FORGED})
     await client.call_tool(FORGED, {"store": "east"})
-    async with httpx.AsyncClient(headers=ACCEPT, timeout=PATIENCE) as raw:
+    async with httpx2.AsyncClient(headers=ACCEPT, timeout=PATIENCE) as raw:
         begun = await raw.post(url, json=INITIALIZE)
         session = {"mcp-session-id": begun.headers["mcp-session-id"]}
         started = {"jsonrpc": "2.0", "method": "notifications/initialized"}

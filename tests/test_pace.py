@@ -70,14 +70,14 @@ async def test_whoever_has_no_patience_is_told_how_long_it_would_take() -> None:
 
 
 async def test_a_refund_beyond_our_own_limit_is_not_sent_and_says_so() -> None:
-    import httpx
+    import httpx2
 
     box = Sandbox(platform="clawver")
     client = StoreClient(
         "Clawver",
         "http://shop/v1",
         {"Authorization": f"Bearer {box.api_key}"},
-        transport=httpx.ASGITransport(app=box.app),
+        transport=httpx2.ASGITransport(app=box.app),
         requests_per_minute=1,
     )
     await client.read(Call("GET", "/orders"))

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from jsonschema import Draft202012Validator
 from mcp.client import Client
@@ -275,7 +275,7 @@ class Bookshop(Clawver):
 @asynccontextmanager
 async def _with_stores(home: Path, box: Sandbox, **kinds: type[Clawver]) -> AsyncIterator[Door]:
     found = settings.load({"ORDER_SKILLS_HOME": str(home)})
-    transport = httpx.ASGITransport(app=box.app)
+    transport = httpx2.ASGITransport(app=box.app)
     stores = {
         name: kind(name, box.api_key, url="http://127.0.0.1", transport=transport)
         for name, kind in kinds.items()

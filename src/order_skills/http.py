@@ -26,7 +26,7 @@ from order_skills.pace import Pace
 if TYPE_CHECKING:
     import ssl
 
-    import httpx
+    import httpx2
 
 __all__ = ["Answer", "Call", "Deadlines", "StoreClient", "Watch", "is_path_id"]
 
@@ -74,7 +74,7 @@ class StoreClient:
         base_url: str,
         key_headers: Mapping[str, str],
         *,
-        transport: "httpx.AsyncBaseTransport | None" = None,
+        transport: "httpx2.AsyncBaseTransport | None" = None,
         trust_env: bool = False,
         pause: Pause = anyio.sleep,
         deadlines: Deadlines = Deadlines(),
@@ -92,7 +92,7 @@ class StoreClient:
         self._pace = Pace(requests_per_minute, pause)
         self._error_code = error_code
         self._watch = watch
-        self._client: httpx.AsyncClient | None = None
+        self._client: httpx2.AsyncClient | None = None
 
     def __repr__(self) -> str:
         return f"StoreClient({self.title!r}, {self._base_url!r})"
@@ -155,13 +155,13 @@ class StoreClient:
             return error.retry_after if error.retry_after <= MAX_RETRY_AFTER_SECONDS else None
         return random.uniform(0, BACKOFF_SECONDS * 2**attempt)
 
-    def _pool(self) -> "httpx.AsyncClient":
+    def _pool(self) -> "httpx2.AsyncClient":
         if self._client is None:
             self._client = self._new_client()
         return self._client
 
     @asynccontextmanager
-    async def _fresh_client(self) -> "AsyncIterator[httpx.AsyncClient]":
+    async def _fresh_client(self) -> "AsyncIterator[httpx2.AsyncClient]":
         # A kept connection may have been closed by the peer; a write on it would be in doubt.
         if self._transport is not None:
             yield self._pool()
@@ -172,17 +172,17 @@ class StoreClient:
     @cached_property
     def _tls(self) -> "ssl.SSLContext":
         """Made once: reading the certificates takes longer than a write does otherwise."""
-        import httpx
+        import httpx2
 
-        return httpx.create_ssl_context(trust_env=self._trust_env)
+        return httpx2.create_ssl_context(trust_env=self._trust_env)
 
     def _new_client(
-        self, transport: "httpx.AsyncBaseTransport | None" = None
-    ) -> "httpx.AsyncClient":
-        import httpx
+        self, transport: "httpx2.AsyncBaseTransport | None" = None
+    ) -> "httpx2.AsyncClient":
+        import httpx2
 
         limits = self._deadlines
-        return httpx.AsyncClient(
+        return httpx2.AsyncClient(
             transport=self._transport or transport,
             verify=self._transport is not None or self._tls,
             trust_env=self._trust_env,
@@ -191,7 +191,7 @@ class StoreClient:
             # a hostile one makes it fail outside of its own errors.
             event_hooks={"response": [forget_location]},
             cookies=NoCookies(),
-            timeout=httpx.Timeout(
+            timeout=httpx2.Timeout(
                 limits.call, connect=limits.connect, write=limits.write, read=limits.read
             ),
             headers={
@@ -203,16 +203,16 @@ class StoreClient:
             },
         )
 
-    async def _watched(self, client: "httpx.AsyncClient", call: Call, attempt: int) -> Answer:
+    async def _watched(self, client: "httpx2.AsyncClient", call: Call, attempt: int) -> Answer:
         if self._watch is None:
             return await self._attempt(client, call)
         return await self._watch(call, attempt, self._pace, lambda: self._attempt(client, call))
 
-    async def _attempt(self, client: "httpx.AsyncClient", call: Call) -> Answer:
-        import httpx
+    async def _attempt(self, client: "httpx2.AsyncClient", call: Call) -> Answer:
+        import httpx2
 
         # Also the answer to whether a byte may have left: only these prove that none did.
-        unsent = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+        unsent = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
         writes = call.method != "GET"
         happened = Happened.UNKNOWN if writes else Happened.NO
         try:
@@ -235,24 +235,24 @@ class StoreClient:
             raise http_errors.unavailable(self.title, what, Happened.NO) from None
         except (BadBody, strict_json.BadJson) as problem:
             raise http_errors.bad_answer(self.title, str(problem), happened) from None
-        except (httpx.TransportError, httpx.InvalidURL, OSError):
+        except (httpx2.TransportError, httpx2.InvalidURL, OSError):
             what = "broke the connection"
             raise http_errors.unavailable(self.title, what, happened) from None
 
-    async def _store_code(self, response: "httpx.Response") -> str | None:
+    async def _store_code(self, response: "httpx2.Response") -> str | None:
         """The platform's own error code; whatever is wrong with the body, there is none."""
-        import httpx
+        import httpx2
 
         if self._error_code is None:
             return None
         with anyio.move_on_after(ERROR_BODY_SECONDS):
             try:
                 return self._error_code(strict_json.parse(await body_of(response)))
-            except (BadBody, strict_json.BadJson, httpx.TransportError, OSError):
+            except (BadBody, strict_json.BadJson, httpx2.TransportError, OSError):
                 return None
         return None
 
-    def _request(self, client: "httpx.AsyncClient", call: Call) -> "httpx.Request":
+    def _request(self, client: "httpx2.AsyncClient", call: Call) -> "httpx2.Request":
         path = call.path()
         request = client.build_request(
             call.method,

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import httpx
+    import httpx2
 
 MAX_BODY_BYTES = 5_000_000
 
@@ -12,7 +12,7 @@ class BadBody(Exception):
     """What came cannot be relied on as the answer. The message says why, in our words."""
 
 
-async def body_of(response: "httpx.Response") -> bytes:
+async def body_of(response: "httpx2.Response") -> bytes:
     """The body, as it came.
 
     Raises:

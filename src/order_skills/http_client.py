@@ -7,30 +7,30 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import ssl
 
-    import httpx
+    import httpx2
 
 # How long the kernel keeps trying to deliver what was written; see `bounded_transport`.
 SILENT_PEER_MILLISECONDS = 20_000
 
 
-def bounded_transport(trust_env: bool, tls: "ssl.SSLContext") -> "httpx.AsyncBaseTransport | None":
+def bounded_transport(trust_env: bool, tls: "ssl.SSLContext") -> "httpx2.AsyncBaseTransport | None":
     """A transport whose bytes the system gives up when the peer is silent for so long.
 
     Else a write could arrive minutes after its process died. Linux alone can bound it.
     """
-    import httpx
+    import httpx2
 
     option = getattr(socket, "TCP_USER_TIMEOUT", None)
     if option is None or trust_env:
         return None
-    return httpx.AsyncHTTPTransport(
+    return httpx2.AsyncHTTPTransport(
         verify=tls,
         trust_env=False,
         socket_options=[(socket.IPPROTO_TCP, option, SILENT_PEER_MILLISECONDS)],
     )
 
 
-async def forget_location(response: "httpx.Response") -> None:
+async def forget_location(response: "httpx2.Response") -> None:
     """Take the target of a redirect away before the library looks at it."""
     response.headers.pop("location", None)
 

@@ -14,7 +14,7 @@ from order_skills.principals import Scope
 from order_skills.stores.base import Store
 
 if TYPE_CHECKING:
-    import httpx
+    import httpx2
 
     from order_skills.http import Watch
     from order_skills.observing.telemetry import Telemetry
@@ -151,7 +151,7 @@ def open_store(
     store: "StoreSettings",
     *,
     account: str | None = None,
-    transport: "httpx.AsyncBaseTransport | None" = None,
+    transport: "httpx2.AsyncBaseTransport | None" = None,
     trust_env: bool = False,
     requests_per_minute: int | None = None,
     telemetry: "Telemetry | None" = None,
@@ -199,7 +199,7 @@ class _Way(TypedDict):
 
     url: str
     account: str | None
-    transport: "httpx.AsyncBaseTransport | None"
+    transport: "httpx2.AsyncBaseTransport | None"
     trust_env: bool
     requests_per_minute: int | None
     watch: "Watch | None"
@@ -218,7 +218,7 @@ def _configured_stores(settings: "Settings", telemetry: "Telemetry | None") -> d
 
 
 def _embedded_stores(platforms: Sequence[str], telemetry: "Telemetry | None") -> dict[str, Store]:
-    import httpx
+    import httpx2
 
     from order_skills.sandbox import Sandbox
     from order_skills.settings import Secret, StoreSettings
@@ -238,7 +238,7 @@ def _embedded_stores(platforms: Sequence[str], telemetry: "Telemetry | None") ->
             store,
             # Each shop is new, so what an earlier one refunded says nothing about this one.
             account=f"{platform} sandbox {secrets.token_hex(8)}",
-            transport=httpx.ASGITransport(app=box.app),
+            transport=httpx2.ASGITransport(app=box.app),
             telemetry=telemetry,
         )
     return stores

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 
 from tests.benchmarks.wire import LIMIT_BYTES, Pipe
 
@@ -91,7 +91,7 @@ class StorePlace:
 
     async def requests(self) -> int:
         """How many requests it has seen (it counts to 10,000)."""
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx2.AsyncClient(trust_env=False) as client:
             found = await client.get(f"{self.url}/_sandbox/requests", timeout=PATIENCE_SECONDS)
         return len(found.json()["requests"])
 

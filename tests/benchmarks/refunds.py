@@ -10,7 +10,7 @@ import tempfile
 import time
 
 import anyio
-import httpx
+import httpx2
 
 from order_skills import settings
 from order_skills.refunds.desk import Desk
@@ -55,7 +55,7 @@ async def measure(ledger: dict[str, str]) -> float:
     with tempfile.TemporaryDirectory() as home:
         environ = {"ORDER_SKILLS_HOME": home, "ORDER_SKILLS_APPROVAL": "never", **ledger}
         found = settings.load(environ)
-        transport = httpx.ASGITransport(app=box.app)
+        transport = httpx2.ASGITransport(app=box.app)
         store = Clawver("clawver", box.api_key, url="http://shop", transport=transport)
         desk = open_desk(found, {"clawver": store})
         seconds = await refund_all(desk, store)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import bpe_openai
-import httpx
+import httpx2
 from mcp.client import Client
 
 from order_skills import settings
@@ -28,7 +28,7 @@ def count(value: Any) -> int:
 def workspace(box: Sandbox, home: Path) -> Workspace:
     """A workspace over this embedded store, as `serve` would make it for a real one."""
     found = settings.load({"ORDER_SKILLS_HOME": str(home), "HOME": str(home)}, sandbox=False)
-    transport = httpx.ASGITransport(app=box.app)
+    transport = httpx2.ASGITransport(app=box.app)
     stores = {"clawver": Clawver("clawver", box.api_key, url="http://shop", transport=transport)}
     return Workspace(found, stores, open_desk(found, stores))
 
@@ -62,8 +62,8 @@ async def main() -> None:
             ["instructions", "", "", "", count(server.instructions or "")],
         ],
     )
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app=box.app),
+    async with httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(app=box.app),
         base_url="http://shop/v1",
         headers={"Authorization": f"Bearer {box.api_key}"},
     ) as raw:

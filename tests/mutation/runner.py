@@ -36,7 +36,7 @@ _WARM = (
     "hypothesis.stateful",
     "pytest_asyncio",
     "anyio.pytest_plugin",
-    "httpx",
+    "httpx2",
     "mcp",
     "psycopg",
     "pydantic",

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from order_skills import settings
@@ -42,7 +42,7 @@ class Scene:
             "clawver",
             self.box.api_key,
             url="http://127.0.0.1",
-            transport=httpx.ASGITransport(app=self.box.app),
+            transport=httpx2.ASGITransport(app=self.box.app),
         )
 
     @asynccontextmanager

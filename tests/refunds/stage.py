@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 
 from order_skills import settings
 from order_skills.orders import Order
@@ -130,7 +130,7 @@ class Stage:
             self.box.api_key,
             url=self.url or "http://127.0.0.1",
             account=account,
-            transport=None if self.url else httpx.ASGITransport(app=self.box.app),
+            transport=None if self.url else httpx2.ASGITransport(app=self.box.app),
         )
         self._stores.append(made)
         return made

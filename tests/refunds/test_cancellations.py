@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from order_skills import settings
@@ -38,7 +38,7 @@ class Scene:
             "vesuviopay",
             self.box.api_key,
             url="http://127.0.0.1",
-            transport=httpx.ASGITransport(app=self.box.app),
+            transport=httpx2.ASGITransport(app=self.box.app),
         )
 
     @asynccontextmanager

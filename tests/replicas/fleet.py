@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
-import httpx
+import httpx2
 
 from order_skills.refunds.intents import Intent, State
 from order_skills.refunds.ledger import LedgerError
@@ -57,7 +57,7 @@ class Fleet:
         }
         self._processes: dict[int, asyncio.subprocess.Process] = {}
         self._urls: dict[int, str] = {}
-        self._client = httpx.AsyncClient(timeout=PATIENCE, trust_env=False)
+        self._client = httpx2.AsyncClient(timeout=PATIENCE, trust_env=False)
 
     async def __aenter__(self) -> Self:
         await asyncio.gather(*(self.start(number) for number in range(self.size)))
@@ -110,7 +110,7 @@ class Fleet:
         """One call of a tool at a replica; its result.
 
         Raises:
-            httpx.HTTPError, KeyError: the replica is not there, or died under the call.
+            httpx2.HTTPError, KeyError: the replica is not there, or died under the call.
         """
         message = {
             "jsonrpc": "2.0",
@@ -174,7 +174,7 @@ def is_settled(intents: tuple[Intent, ...]) -> bool:
     )
 
 
-def _result(answer: httpx.Response) -> dict[str, Any]:
+def _result(answer: httpx2.Response) -> dict[str, Any]:
     answer.raise_for_status()
     if answer.headers["content-type"].startswith("text/event-stream"):
         lines = [line for line in answer.text.splitlines() if line.startswith("data: {")]

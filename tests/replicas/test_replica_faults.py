@@ -10,7 +10,7 @@ import random
 from contextlib import closing, suppress
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from order_skills.errors import AgentError
@@ -61,7 +61,7 @@ class Chaos:
                 replica = self.hand.randrange(REPLICAS)
                 try:
                     answer = await self.fleet.refund(replica, f"ord_{number}", amount)
-                except (httpx.HTTPError, KeyError):
+                except (httpx2.HTTPError, KeyError):
                     # It died, or is not up yet.
                     await asyncio.sleep(0.02)
                     continue

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 
-import httpx
+import httpx2
 import pytest
 
 from order_skills.sandbox import Sandbox
@@ -15,7 +15,7 @@ from order_skills.sandbox.http_server import running
 # Only a limit for a test that hangs; no assertion depends on it.
 PATIENCE = 30
 
-Connect = Callable[[Sandbox], AbstractAsyncContextManager[httpx.AsyncClient]]
+Connect = Callable[[Sandbox], AbstractAsyncContextManager[httpx2.AsyncClient]]
 
 
 class Clock:
@@ -41,8 +41,8 @@ def connect() -> Connect:
     """A client with the key, straight to the application."""
 
     @contextlib.asynccontextmanager
-    async def connected(box: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
-        transport = httpx.ASGITransport(app=box.app)
+    async def connected(box: Sandbox) -> AsyncIterator[httpx2.AsyncClient]:
+        transport = httpx2.ASGITransport(app=box.app)
         async with _client(box, "http://sandbox.test", transport) as client:
             yield client
 
@@ -54,8 +54,8 @@ def dial() -> Connect:
     """A client with the key, over a real socket."""
 
     @contextlib.asynccontextmanager
-    async def dialled(box: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
-        async with running(box) as url, _client(box, url, httpx.AsyncHTTPTransport()) as client:
+    async def dialled(box: Sandbox) -> AsyncIterator[httpx2.AsyncClient]:
+        async with running(box) as url, _client(box, url, httpx2.AsyncHTTPTransport()) as client:
             yield client
 
     return dialled
@@ -73,8 +73,8 @@ def eventually() -> Callable[[Callable[[], object]], Awaitable[None]]:
     return wait
 
 
-def _client(box: Sandbox, url: str, transport: httpx.AsyncBaseTransport) -> httpx.AsyncClient:
-    return httpx.AsyncClient(
+def _client(box: Sandbox, url: str, transport: httpx2.AsyncBaseTransport) -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(
         base_url=url,
         transport=transport,
         headers={"authorization": f"Bearer {box.api_key}"},

@@ -7,7 +7,7 @@ import json
 import re
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from order_skills.sandbox import Fault, Sandbox
@@ -22,9 +22,9 @@ KEYED = {"idempotency-key": "key-1"}
 
 @contextlib.asynccontextmanager
 async def client_of(box, key=None, **headers):
-    transport = httpx.ASGITransport(app=box.app)
+    transport = httpx2.ASGITransport(app=box.app)
     headers = {"authorization": f"Bearer {key or box.api_key}", **headers}
-    async with httpx.AsyncClient(
+    async with httpx2.AsyncClient(
         base_url="http://sandbox.test", transport=transport, headers=headers
     ) as client:
         yield client
@@ -163,7 +163,7 @@ async def test_an_expired_key_and_a_missing_scope_have_their_own_codes(box):
     assert "orders:write" in body["message"]
 
 
-@pytest.mark.parametrize("agent", ["python-httpx/0.28", "curl/8.0", "", "Go-http-client/2.0"])
+@pytest.mark.parametrize("agent", ["python-httpx2/0.28", "curl/8.0", "", "Go-http-client/2.0"])
 async def test_the_front_end_turns_default_names_away_in_no_json(clock, agent):
     async with client_of(of(clock, user_agents="own")) as client:
         answer = await client.get("/v1/orders", headers={"user-agent": agent})

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import httpx
+import httpx2
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -33,9 +33,9 @@ class Listener(Sandbox):
 
 
 @asynccontextmanager
-async def asked(box: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app=box.app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+async def asked(box: Sandbox) -> AsyncIterator[httpx2.AsyncClient]:
+    transport = httpx2.ASGITransport(app=box.app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         yield client
 
 

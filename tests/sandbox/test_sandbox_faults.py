@@ -3,7 +3,7 @@
 import asyncio
 import json
 
-import httpx
+import httpx2
 import pytest
 
 from order_skills.sandbox import Fault, Sandbox
@@ -262,4 +262,4 @@ async def test_two_transports_may_share_a_sandbox(connect):
     async with connect(box) as one, connect(box) as two:
         await refund(one)
         assert len((await detail(two))["refunds"]) == 1
-    assert isinstance(one, httpx.AsyncClient)
+    assert isinstance(one, httpx2.AsyncClient)

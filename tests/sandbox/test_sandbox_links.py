@@ -4,7 +4,7 @@ import io
 import zipfile
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 import pytest
 
 from order_skills.sandbox import Sandbox
@@ -15,8 +15,8 @@ LINK = "/v1/orders/ord_1002/download/item_1002_1"
 
 
 def anonymous(box):
-    return httpx.AsyncClient(
-        transport=httpx.ASGITransport(app=box.app), base_url="http://sandbox.test"
+    return httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(app=box.app), base_url="http://sandbox.test"
     )
 
 
@@ -43,7 +43,7 @@ async def test_a_link_works_over_a_socket_without_the_key(dial):
     async with dial(box) as client:
         data = (await client.get("/v1/orders/ord_1017/download/item_1017_1")).json()["data"]
         assert data["downloadUrl"].startswith(str(client.base_url).rstrip("/") + "/files/")
-        async with httpx.AsyncClient(trust_env=False) as other:
+        async with httpx2.AsyncClient(trust_env=False) as other:
             file = await other.get(data["downloadUrl"])
     assert len(file.content) == data["fileSizeBytes"]
     assert file.headers["content-type"].startswith("text/plain")

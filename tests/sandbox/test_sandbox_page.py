@@ -79,14 +79,14 @@ async def test_the_program_of_the_page_runs(page):
     program = re.search(r"```python\n(.*?)```", page, re.DOTALL)[1]
     imports, rest = program.split("\n\n", 1)
     calls = (
-        "    import httpx\n"
-        "    async with httpx.AsyncClient(trust_env=False) as client:\n"
+        "    import httpx2\n"
+        "    async with httpx2.AsyncClient(trust_env=False) as client:\n"
         "        headers = {'authorization': f'Bearer {box.api_key}'}\n"
         "        body = {'amountInCents': 2499, 'reason': 'x'}\n"
         "        try:\n"
         "            await client.post(url + '/v1/orders/ord_1001/refund', json=body,"
         " headers=headers)\n"
-        "        except httpx.NetworkError:\n"
+        "        except httpx2.NetworkError:\n"
         "            pass\n"
     )
     assert "    ...\n" in rest
@@ -193,7 +193,7 @@ def test_the_page_names_all_that_a_dialect_takes_of_extra(page, platform):
 def test_the_package_is_light_to_import():
     program = (
         "import sys, order_skills.sandbox\n"
-        "print([name for name in ('starlette', 'uvicorn', 'httpx') if name in sys.modules])"
+        "print([name for name in ('starlette', 'uvicorn', 'httpx2') if name in sys.modules])"
     )
     path = str(PACKAGE.parents[1])
     ran = subprocess.run(

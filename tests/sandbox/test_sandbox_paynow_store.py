@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from order_skills.sandbox import Sandbox
@@ -41,8 +41,8 @@ async def test_a_digital_product_has_a_file_and_another_has_none():
 
 async def test_a_link_opens_without_a_key_until_it_expires(clock):
     box = Sandbox("paynow", now=clock)
-    transport = httpx.ASGITransport(app=box.app)
-    async with asking(box) as client, httpx.AsyncClient(transport=transport) as anybody:
+    transport = httpx2.ASGITransport(app=box.app)
+    async with asking(box) as client, httpx2.AsyncClient(transport=transport) as anybody:
         (file,) = (await client.get(files(ARTPACK))).json()
         answer = (await client.get(f"{files(ARTPACK)}/{file['id']}/download-url")).json()
         assert list(answer) == ["download_signed_url"]
@@ -141,7 +141,7 @@ def test_the_first_line_of_the_server_names_the_store():
         line = json.loads(server.stdout.readline())
         headers = {"authorization": f"APIKey {line['api_key']}"}
         url = f"{line['url']}/v1/stores/{line['store_id']}/orders?limit=1"
-        with httpx.Client(trust_env=False, timeout=PATIENCE) as client:
+        with httpx2.Client(trust_env=False, timeout=PATIENCE) as client:
             assert client.get(url, headers=headers).status_code == 200
         server.send_signal(signal.SIGTERM)
         assert server.wait(PATIENCE) == 0

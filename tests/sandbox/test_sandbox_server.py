@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 
-import httpx
+import httpx2
 import pytest
 
 from order_skills.sandbox import Sandbox
@@ -101,7 +101,7 @@ async def test_the_server_says_one_line_of_json_and_ends_when_asked(number):
         line = json.loads(await asyncio.to_thread(process.stdout.readline))
         assert sorted(line) == ["api_key", "platform", "url"]
         headers = {"authorization": f"Bearer {line['api_key']}"}
-        async with httpx.AsyncClient(headers=headers, trust_env=False, timeout=PATIENCE) as client:
+        async with httpx2.AsyncClient(headers=headers, trust_env=False, timeout=PATIENCE) as client:
             assert (await client.get(f"{line['url']}/v1/orders")).status_code == 200
             hang = {"kind": "no_answer"}
             assert (await client.post(f"{line['url']}/_sandbox/faults", json=hang)).is_success
@@ -110,7 +110,7 @@ async def test_the_server_says_one_line_of_json_and_ends_when_asked(number):
             while await count(client, line["url"]) < 2:
                 pass
             process.send_signal(number)
-            with pytest.raises(httpx.TransportError):
+            with pytest.raises(httpx2.TransportError):
                 await hanging
         rest, errors = await asyncio.to_thread(process.communicate, timeout=PATIENCE)
         assert (process.returncode, rest, errors) == (0, "", "")

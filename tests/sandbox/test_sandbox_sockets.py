@@ -3,7 +3,7 @@
 import asyncio
 import json
 
-import httpx
+import httpx2
 import pytest
 
 from order_skills.sandbox import Fault, Sandbox
@@ -38,8 +38,8 @@ async def test_nothing_answers_after_the_end():
     box = Sandbox()
     async with running(box) as url:
         pass
-    async with httpx.AsyncClient(trust_env=False) as client:
-        with pytest.raises(httpx.ConnectError):
+    async with httpx2.AsyncClient(trust_env=False) as client:
+        with pytest.raises(httpx2.ConnectError):
             await client.get(url)
 
 
@@ -53,7 +53,7 @@ async def test_the_store_listens_on_loopback_only(host):
 async def test_a_port_that_is_taken_is_an_error():
     async with running(Sandbox()) as url:
         with pytest.raises(OSError):  # noqa: PT011 the number differs between systems
-            async with running(Sandbox(), port=httpx.URL(url).port):
+            async with running(Sandbox(), port=httpx2.URL(url).port):
                 pass
 
 
@@ -66,7 +66,7 @@ async def test_the_connection_is_really_reset(kind, made):
             f"POST {PATH} HTTP/1.1\r\nhost: sandbox\r\nauthorization: Bearer {box.api_key}\r\n"
             f"content-length: {len(body)}\r\n\r\n"
         )
-        reader, writer = await asyncio.open_connection("127.0.0.1", httpx.URL(url).port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", httpx2.URL(url).port)
         writer.write(head.encode() + body)
         with pytest.raises(ConnectionResetError):
             await reader.read()
@@ -79,7 +79,7 @@ async def test_the_connection_is_really_reset(kind, made):
 async def test_a_client_library_sees_the_reset_as_a_network_error(dial, kind):
     box, _ = faulty(kind)
     async with dial(box) as client:
-        with pytest.raises(httpx.NetworkError):
+        with pytest.raises(httpx2.NetworkError):
             await client.post(PATH, json=GOOD)
         assert (await client.get("/v1/orders/ord_1001")).status_code == 200
 
@@ -87,8 +87,8 @@ async def test_a_client_library_sees_the_reset_as_a_network_error(dial, kind):
 async def test_a_request_without_an_answer_times_out(dial):
     box, _ = faulty("no_answer")
     async with dial(box) as client:
-        with pytest.raises(httpx.ReadTimeout):
-            await client.post(PATH, json=GOOD, timeout=httpx.Timeout(PATIENCE, read=0.05))
+        with pytest.raises(httpx2.ReadTimeout):
+            await client.post(PATH, json=GOOD, timeout=httpx2.Timeout(PATIENCE, read=0.05))
     assert refunded(box) == []
 
 
@@ -119,7 +119,7 @@ async def test_a_held_request_is_applied_although_its_client_has_gone(dial, even
 
 async def test_a_request_that_is_held_at_the_end_is_never_applied():
     box, fault = faulty("hold")
-    async with running(box) as url, httpx.AsyncClient(base_url=url, trust_env=False) as client:
+    async with running(box) as url, httpx2.AsyncClient(base_url=url, trust_env=False) as client:
         headers = {"authorization": f"Bearer {box.api_key}"}
         held = asyncio.create_task(client.post(PATH, json=GOOD, headers=headers))
         await fault.reached()
@@ -132,7 +132,7 @@ async def test_a_request_that_is_held_at_the_end_is_never_applied():
 async def test_a_body_is_really_cut(dial):
     box, _ = faulty("cut_body")
     async with dial(box) as client:
-        with pytest.raises(httpx.RemoteProtocolError, match=r"incomplete|without sending complete"):
+        with pytest.raises(httpx2.RemoteProtocolError, match=r"incomplete|sending complete"):
             await client.post(PATH, json=GOOD)
     assert refunded(box) == [500]
 
@@ -166,11 +166,11 @@ async def test_a_slow_body_arrives_whole(dial):
 @pytest.mark.parametrize(
     ("settings", "error"),
     [
-        ({"data": ""}, httpx.RemoteProtocolError),
-        ({"data": "HTTP/1.1 20"}, httpx.RemoteProtocolError),
-        ({"data": "HTTP/1.1 200 OK\r\ncontent-le"}, httpx.RemoteProtocolError),
-        ({"data": "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{", "end": "fin"}, httpx.HTTPError),
-        ({"data": "", "end": "rst"}, httpx.NetworkError),
+        ({"data": ""}, httpx2.RemoteProtocolError),
+        ({"data": "HTTP/1.1 20"}, httpx2.RemoteProtocolError),
+        ({"data": "HTTP/1.1 200 OK\r\ncontent-le"}, httpx2.RemoteProtocolError),
+        ({"data": "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{", "end": "fin"}, httpx2.HTTPError),
+        ({"data": "", "end": "rst"}, httpx2.NetworkError),
     ],
 )
 async def test_raw_bytes_are_all_that_comes(dial, settings, error):

@@ -5,7 +5,7 @@ import hmac
 import json
 from typing import ClassVar
 
-import httpx
+import httpx2
 import pytest
 
 from order_skills.sandbox import Sandbox
@@ -47,8 +47,8 @@ async def test_a_missing_or_wrong_key_is_refused_everywhere(connect, method, pat
             answer = await client.request(method, path, headers={"authorization": header})
             assert answer.status_code == 401
             assert answer.json()["error"]["code"] == "UNAUTHORIZED"
-    transport = httpx.ASGITransport(app=box.app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://sandbox.test") as client:
+    transport = httpx2.ASGITransport(app=box.app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://sandbox.test") as client:
         assert (await client.request(method, path)).status_code == 401
     assert not any(entry.applied for entry in box.requests)
 

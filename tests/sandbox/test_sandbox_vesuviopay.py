@@ -8,7 +8,7 @@ import re
 from datetime import timedelta
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from order_skills.sandbox import Fault, Sandbox
@@ -38,8 +38,8 @@ IMPORT = {
 
 @contextlib.asynccontextmanager
 async def client_of(box, key=None):
-    transport = httpx.ASGITransport(app=box.app)
-    async with httpx.AsyncClient(
+    transport = httpx2.ASGITransport(app=box.app)
+    async with httpx2.AsyncClient(
         base_url="http://sandbox.test",
         transport=transport,
         headers={"x-api-key": key or box.api_key},

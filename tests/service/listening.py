@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 
 from support import PATIENCE, environment, serve
 
@@ -65,7 +65,7 @@ class Service:
     url: str
     process: subprocess.Popen[bytes]
     logged: Path
-    client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=PATIENCE))
+    client: httpx2.Client = field(default_factory=lambda: httpx2.Client(timeout=PATIENCE))
 
     @property
     def root(self) -> str:
@@ -81,7 +81,7 @@ class Service:
 
     def post(
         self, body: object, headers: Headers, changes: Headers | None = None
-    ) -> httpx.Response:
+    ) -> httpx2.Response:
         """One POST of this body, as JSON or as bytes, with these headers but for the changes."""
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         given = {**headers, **(changes or {})}

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from listening import Service, listening, modern, plain, routing
 
@@ -55,7 +55,7 @@ class Scene:
 
     box: Sandbox
     service: Service
-    client: httpx.AsyncClient
+    client: httpx2.AsyncClient
     era: str
     headers: dict[str, str]
     ids: Iterator[int] = field(default_factory=lambda: itertools.count(10))
@@ -123,7 +123,7 @@ class Scene:
 async def scene(folder: Path, era: str) -> AsyncIterator[Scene]:
     """A store on a socket, and a server in a process of its own."""
     box = Sandbox()
-    async with running(box) as url, httpx.AsyncClient(timeout=PATIENCE) as client:
+    async with running(box) as url, httpx2.AsyncClient(timeout=PATIENCE) as client:
         variables = {
             **keys_of(box),
             "ORDER_SKILLS_CLAWVER_URL": url,

@@ -25,7 +25,8 @@ NOT_FIRST = (
 )
 # What serves nobody before a first call, or a first list.
 NOT_BEFORE_A_CALL = (
-    "httpx",
+    # All that sends and receives; the SDK loads the rest of httpx2.
+    "httpcore2",
     "sqlite3",
     "psycopg",
     "order_skills.sandbox",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from order_skills.errors import AgentError
@@ -71,7 +71,7 @@ async def opened(
         "shop",
         key or box.api_key,
         url="http://cloove.test",
-        transport=httpx.ASGITransport(app=box.app),
+        transport=httpx2.ASGITransport(app=box.app),
         pause=pause,
         **more,
     )

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from order_skills.errors import Code, Happened, StoreError
@@ -101,7 +101,7 @@ async def opened(
         box.api_key,
         store_id=box.store_id,
         url="http://127.0.0.1",
-        transport=httpx.ASGITransport(app=box.app),
+        transport=httpx2.ASGITransport(app=box.app),
     )
     try:
         yield store, box

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
+import httpx2
 
 from order_skills.sandbox import Sandbox
 from order_skills.sandbox.paynow_seed import STORE_ID, line_id, order_id
@@ -200,14 +200,14 @@ def having(*abilities: str) -> list[Platform]:
     return [p for p in PLATFORMS if all(getattr(p.capabilities, name) for name in abilities)]
 
 
-class Recording(httpx.AsyncBaseTransport):
+class Recording(httpx2.AsyncBaseTransport):
     """A transport to an embedded store that keeps the requests as they were sent."""
 
     def __init__(self, box: Sandbox) -> None:
-        self._inner = httpx.ASGITransport(app=box.app)
-        self.requests: list[httpx.Request] = []
+        self._inner = httpx2.ASGITransport(app=box.app)
+        self.requests: list[httpx2.Request] = []
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         self.requests.append(request)
         return await self._inner.handle_async_request(request)
 
@@ -216,5 +216,5 @@ def store_of(platform: Platform, box: Sandbox, **more: Any) -> Store:
     """A store on this sandbox."""
     named = {"store_id": box.store_id} if box.store_id else {}
     made = {"name": "shop", "key": box.api_key, "url": URL, **platform.settings, **named, **more}
-    made.setdefault("transport", httpx.ASGITransport(app=box.app))
+    made.setdefault("transport", httpx2.ASGITransport(app=box.app))
     return platform.adapter(made.pop("name"), made.pop("key"), **made)

@@ -4,7 +4,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from order_skills.errors import Code, Happened, StoreError
@@ -19,14 +19,14 @@ class Scripted:
 
     def __init__(self) -> None:
         self.answers: list[Any] = []
-        self.requests: list[httpx.Request] = []
-        self.store = Clawver("shop", "claw_sk_x", transport=httpx.MockTransport(self._answer))
+        self.requests: list[httpx2.Request] = []
+        self.store = Clawver("shop", "claw_sk_x", transport=httpx2.MockTransport(self._answer))
 
-    def _answer(self, request: httpx.Request) -> httpx.Response:
+    def _answer(self, request: httpx2.Request) -> httpx2.Response:
         self.requests.append(request)
         answer = self.answers.pop(0)
         status, body = answer if isinstance(answer, tuple) else (200, answer)
-        return httpx.Response(status, stream=httpx.ByteStream(json.dumps(body).encode()))
+        return httpx2.Response(status, stream=httpx2.ByteStream(json.dumps(body).encode()))
 
     @property
     def asked(self) -> list[dict[str, str]]:
@@ -386,10 +386,10 @@ async def test_a_webhook_is_deleted_by_its_id(api: Scripted) -> None:
 
 
 async def test_a_deletion_may_be_answered_with_nothing_and_a_reading_may_not() -> None:
-    def nothing(request: httpx.Request) -> httpx.Response:
-        return httpx.Response(204, stream=httpx.ByteStream(b""))
+    def nothing(request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(204, stream=httpx2.ByteStream(b""))
 
-    store = Clawver("shop", "claw_sk_x", transport=httpx.MockTransport(nothing))
+    store = Clawver("shop", "claw_sk_x", transport=httpx2.MockTransport(nothing))
     await store.delete_webhook("wh_1")
     with pytest.raises(StoreError) as caught:
         await store.get_order("ord_1")

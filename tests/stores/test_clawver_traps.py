@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from contract_calls import failure, walk
 
@@ -25,7 +25,7 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 async def opened(era: str = "mixed", **options: Any) -> AsyncIterator[tuple[Clawver, Sandbox]]:
     """A store of ours, and the sandbox behind it."""
     box = Sandbox("clawver", era, options=options)
-    transport = httpx.ASGITransport(app=box.app)
+    transport = httpx2.ASGITransport(app=box.app)
     store = Clawver("shop", box.api_key, url="http://127.0.0.1", transport=transport)
     try:
         yield store, box

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any, get_args
 
-import httpx
+import httpx2
 import pytest
 from contract_calls import failure, uses, walk, writes
 from platforms import PLATFORMS, URL, Platform, Recording, having, store_of
@@ -393,7 +393,7 @@ async def test_what_else_is_missing_has_the_code_of_what_was_asked(
 async def test_a_write_that_reached_nobody_did_not_happen(
     platform: Platform, box: Sandbox, ability: str, address_of_nobody: str
 ) -> None:
-    transport = httpx.AsyncHTTPTransport()
+    transport = httpx2.AsyncHTTPTransport()
     store = store_of(platform, box, url=address_of_nobody, transport=transport)
     error = await failure(uses(platform, platform.paid)[ability][-1](store))
     assert (error.code, error.happened) == (Code.STORE_UNAVAILABLE, Happened.NO)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from contract_calls import Write, failure, import_draft, record_draft, sent, walk, writes
 from platforms import Platform, Recording, Refund, having, store_of
@@ -316,7 +316,7 @@ async def test_a_link_opens_the_file_without_a_key(
     owner = await store.download(platform.downloaded, platform.item)
     assert owner.item_id == platform.item
     assert box.api_key not in owner.url
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=box.app)) as anybody:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=box.app)) as anybody:
         assert (await anybody.get(owner.url)).status_code == 200
     assert sent(box) == []
 
@@ -327,7 +327,7 @@ async def test_a_customers_link_opens_the_file_without_a_key(
 ) -> None:
     customer = await store.customer_links(platform.downloaded)
     assert customer.order == await store.get_order(platform.downloaded)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=box.app)) as anybody:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=box.app)) as anybody:
         assert (await anybody.get(customer.links[platform.item])).status_code == 200
     assert box.api_key not in customer.links[platform.item]
 

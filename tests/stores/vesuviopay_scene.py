@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from order_skills.errors import AgentError
@@ -79,7 +79,7 @@ async def cancelled(
 async def opened(box: Sandbox | None = None, *, key: str | None = None) -> AsyncIterator[Scene]:
     """The adapter over a store whose clock stands at `NOW`, unless another store is given."""
     box = box or with_options()
-    transport = httpx.ASGITransport(app=box.app)
+    transport = httpx2.ASGITransport(app=box.app)
     store = VesuvioPay(
         "shop", key or box.api_key, url="http://vesuviopay.test", transport=transport
     )

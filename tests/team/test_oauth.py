@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import httpx
 import httpx2
 import pytest
 from mcp.client import Client
@@ -52,9 +51,9 @@ async def protected(
             yield service, box
 
 
-async def asked(service: Service, token: str | None) -> httpx.Response:
+async def asked(service: Service, token: str | None) -> httpx2.Response:
     headers = dict(ACCEPT) if token is None else {**ACCEPT, "authorization": f"Bearer {token}"}
-    async with httpx.AsyncClient() as client:
+    async with httpx2.AsyncClient() as client:
         return await client.post(service.url, json=INITIALIZE, headers=headers)
 
 
@@ -85,7 +84,7 @@ async def test_who_has_no_good_token_is_told_where_to_get_one(tmp_path: Path, na
         }
         async with (
             protected(tmp_path, issuer, name) as (service, box),
-            httpx.AsyncClient() as client,
+            httpx2.AsyncClient() as client,
         ):
             for why, token in bad.items():
                 answer = await asked(service, token)

@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from serving import ACCEPT, call, served, session
 
@@ -32,7 +32,7 @@ async def test_a_request_that_is_repeated_while_it_is_served_takes_no_answer_awa
 
 
 async def test_what_is_no_request_is_refused_without_its_own_words(tmp_path: Path) -> None:
-    async with served(tmp_path / "home", "--sandbox") as service, httpx.AsyncClient() as client:
+    async with served(tmp_path / "home", "--sandbox") as service, httpx2.AsyncClient() as client:
         for body, code in ((b"{alex@example.com", -32700), (b'["alex@example.com"]', -32600)):
             answer = await client.post(service.url, content=body, headers=ACCEPT)
             assert answer.status_code == 400

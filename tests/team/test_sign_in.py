@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import httpx2
 import pytest
 from mcp.client import Client
@@ -58,8 +57,8 @@ class Team:
             async with Client(transport, mode=era, elicitation_callback=person) as client:
                 yield client
 
-    async def post(self, headers: dict[str, str], message: Any) -> httpx.Response:
-        async with httpx.AsyncClient(timeout=PATIENCE) as client:
+    async def post(self, headers: dict[str, str], message: Any) -> httpx2.Response:
+        async with httpx2.AsyncClient(timeout=PATIENCE) as client:
             return await client.post(self.service.url, json=message, headers=headers)
 
 
@@ -132,7 +131,7 @@ async def test_who_is_not_signed_in_is_told_to_and_nothing_else(
 
 
 async def test_two_tokens_in_one_request_are_none(tmp_path: Path) -> None:
-    async with team(tmp_path) as place, httpx.AsyncClient() as client:
+    async with team(tmp_path) as place, httpx2.AsyncClient() as client:
         both = [*ACCEPT.items(), *(("authorization", f"Bearer {token_of('reader')}"),) * 2]
         answer = await client.post(place.service.url, json=INITIALIZE, headers=both)
         assert answer.status_code == 401
@@ -243,10 +242,10 @@ async def test_one_principal_in_a_hurry_holds_up_no_other(tmp_path: Path) -> Non
 
 
 async def test_streams_that_hosts_keep_open_take_no_calls_place(tmp_path: Path) -> None:
-    limits = httpx.Limits(max_connections=MOST_AT_ONCE + 1)
+    limits = httpx2.Limits(max_connections=MOST_AT_ONCE + 1)
     async with (
         team(tmp_path) as place,
-        httpx.AsyncClient(timeout=PATIENCE, limits=limits) as client,
+        httpx2.AsyncClient(timeout=PATIENCE, limits=limits) as client,
         AsyncExitStack() as streams,
     ):
         url, headers = place.service.url, place.headers("reader")
@@ -267,10 +266,10 @@ async def test_who_listens_takes_no_calls_place_and_has_an_end(tmp_path: Path) -
         "method": "subscriptions/listen",
         "params": {"notifications": {"resourceSubscriptions": ["orders://north/ord_1003"]}},
     }
-    limits = httpx.Limits(max_connections=MOST_AT_ONCE + 2)
+    limits = httpx2.Limits(max_connections=MOST_AT_ONCE + 2)
     async with (
         team(tmp_path, table=hooks) as place,
-        httpx.AsyncClient(timeout=PATIENCE, limits=limits) as client,
+        httpx2.AsyncClient(timeout=PATIENCE, limits=limits) as client,
         AsyncExitStack() as streams,
     ):
         url = place.service.url
@@ -307,7 +306,7 @@ async def test_a_service_for_other_machines_knows_its_own_names(tmp_path: Path) 
         config = written(tmp_path, http=hosts, north=table)
         async with (
             served(tmp_path / "home", "--config", str(config), address="0.0.0.0:0") as service,
-            httpx.AsyncClient() as client,
+            httpx2.AsyncClient() as client,
         ):
             here = service.url.replace("0.0.0.0", "127.0.0.1")
             signed = {**ACCEPT, "authorization": f"Bearer {token_of('reader')}"}
@@ -337,7 +336,7 @@ async def test_a_browser_may_ask_from_the_pages_that_the_owner_named(
 ) -> None:
     async with (
         team(tmp_path, http='origins = ["https://chat.example.com"]') as place,
-        httpx.AsyncClient() as client,
+        httpx2.AsyncClient() as client,
     ):
         asked = {"access-control-request-method": "POST", "origin": origin}
         before = await client.options(place.service.url, headers=asked)
@@ -347,7 +346,7 @@ async def test_a_browser_may_ask_from_the_pages_that_the_owner_named(
 
 
 async def test_it_is_ready_and_says_so_to_anybody(tmp_path: Path) -> None:
-    async with team(tmp_path) as place, httpx.AsyncClient() as client:
+    async with team(tmp_path) as place, httpx2.AsyncClient() as client:
         ready = await client.get(f"{place.service.root}/readyz")
         assert (ready.status_code, ready.json()) == (200, {"status": "ready", "ledger": "usable"})
         healthy = await client.get(f"{place.service.root}/healthz")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from order_skills.principals import Scope
@@ -52,7 +52,7 @@ async def test_a_call_under_way_is_answered_however_many_other_rights_come(tmp_p
         service = await stack.enter_async_context(
             served(tmp_path / "home", "--config", str(config))
         )
-        client = await stack.enter_async_context(httpx.AsyncClient(timeout=PATIENCE))
+        client = await stack.enter_async_context(httpx2.AsyncClient(timeout=PATIENCE))
 
         def headers(number: int) -> dict[str, str]:
             return {**ACCEPT, "authorization": f"Bearer {tokens[number]}"}

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import httpx
+import httpx2
 from mcp.client import Client
 
 from order_skills import settings
@@ -39,7 +39,7 @@ def store_of(name: str, box: Sandbox) -> Store:
     """A store of this name on this sandbox, of the sandbox's platform."""
     there: dict[str, Any] = {
         "url": "http://127.0.0.1",
-        "transport": httpx.ASGITransport(app=box.app),
+        "transport": httpx2.ASGITransport(app=box.app),
     }
     if box.platform == "paynow":
         assert box.store_id is not None

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-import httpx
+import httpx2
 import pytest
 
 from order_skills.errors import Code
@@ -10,9 +10,9 @@ from order_skills.sandbox import Fault, Sandbox
 from support import Door, Doors, edited
 
 
-def browser(door: Door) -> httpx.AsyncClient:
+def browser(door: Door) -> httpx2.AsyncClient:
     """A customer's browser: it has no key."""
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app=door.box.app))
+    return httpx2.AsyncClient(transport=httpx2.ASGITransport(app=door.box.app))
 
 
 async def test_a_link_for_the_owner_downloads_the_file(door: Doors) -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from platform_doors import at, at_all
 
@@ -33,7 +33,7 @@ async def test_a_link_to_a_file_that_belongs_to_a_product_opens(home: Path, era:
         (link,) = answer["links"]
         assert (answer["audience"], answer["skipped"]) == ("owner", [])
         assert link["item_id"] == line(57, 1)
-        there = httpx.AsyncClient(transport=httpx.ASGITransport(app=door.box.app))
+        there = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=door.box.app))
         async with there:
             got = await there.get(link["url"])
         assert (got.status_code, len(got.content)) == (200, link["size_bytes"])

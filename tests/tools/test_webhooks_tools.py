@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from mcp.client import ClientRequestContext
 from mcp.shared.exceptions import MCPError
@@ -218,8 +218,8 @@ async def test_a_receiver_that_runs_takes_the_new_secret_at_once(home: Path, box
     async with opened(home, box, Approver()) as door:
         assert door.workspace is not None
         receiver = Receiver(senders(door.workspace.settings), door.workspace.mailroom.keep)
-        transport = httpx.ASGITransport(app=Starlette(routes=[receiver.route()]))
-        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        transport = httpx2.ASGITransport(app=Starlette(routes=[receiver.route()]))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             early = await client.post("/webhooks/clawver", json={})
             assert early.status_code == 404
             made = await door.answer("create_webhook", **CREATE)

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from mcp.client import Client
 from mcp.shared.exceptions import MCPError
@@ -118,8 +118,8 @@ async def test_a_signed_webhook_of_an_order_reaches_the_host_that_subscribed_to_
         signed = door.box.sign_event("order.shipped", "ord_1003")
         async with (
             host.subscribed(door.client, ORDER),
-            httpx.AsyncClient(
-                transport=httpx.ASGITransport(app=app), base_url="http://127.0.0.1"
+            httpx2.AsyncClient(
+                transport=httpx2.ASGITransport(app=app), base_url="http://127.0.0.1"
             ) as store,
         ):
             forged = signed.body.replace(b"ord_1003", b"ord_1001")
@@ -227,7 +227,7 @@ async def test_over_http_a_host_hears_of_it_and_the_server_ends_in_order_while_i
             url = (await server.stderr.readline()).decode().split()[-1]
             async with (
                 Client(url, mode=era, message_handler=host.hear) as client,
-                httpx.AsyncClient(timeout=PATIENCE) as store,
+                httpx2.AsyncClient(timeout=PATIENCE) as store,
             ):
                 async with host.subscribed(client, OTHER):
                     pass
@@ -273,8 +273,8 @@ async def test_without_sessions_the_older_protocol_is_promised_nothing(home: Pat
         app = server.streamable_http_app(stateless_http=True, json_response=True)
         async with (
             server.session_manager.run(),
-            httpx.AsyncClient(
-                transport=httpx.ASGITransport(app=app), base_url="http://127.0.0.1:8000"
+            httpx2.AsyncClient(
+                transport=httpx2.ASGITransport(app=app), base_url="http://127.0.0.1:8000"
             ) as client,
         ):
 

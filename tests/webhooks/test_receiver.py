@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from starlette.applications import Starlette
 
@@ -43,8 +43,8 @@ class Post:
         self.box, self.workspace, self.mailroom = box, workspace, mailroom
         found = senders(workspace.settings)
         app = Starlette(routes=[Receiver(found, mailroom.keep).route()])
-        self.client = httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=app), base_url="http://127.0.0.1"
+        self.client = httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(app=app), base_url="http://127.0.0.1"
         )
 
     def signed(self, event: str | None = None, secret: str = SECRET, **facts: Any) -> Any:
@@ -60,7 +60,7 @@ class Post:
 
     async def send(
         self, signed: Any, *, store: str | None = None, **headers: str
-    ) -> httpx.Response:
+    ) -> httpx2.Response:
         return await self.client.post(
             f"/webhooks/{store or self.box.platform}",
             content=signed.body,
@@ -307,11 +307,11 @@ async def test_w10_another_kind_of_body_is_turned_away(home: Path, headers: dict
 
 
 @asynccontextmanager
-async def hurried(post: Post, **limits: float) -> AsyncIterator[httpx.AsyncClient]:
+async def hurried(post: Post, **limits: float) -> AsyncIterator[httpx2.AsyncClient]:
     """The receiver with less patience."""
     receiver = Receiver(senders(post.workspace.settings), post.mailroom.keep, **limits)
-    transport = httpx.ASGITransport(app=Starlette(routes=[receiver.route()]))
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+    transport = httpx2.ASGITransport(app=Starlette(routes=[receiver.route()]))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         yield client
 
 
@@ -543,7 +543,7 @@ async def test_a_served_store_takes_a_secret_that_another_process_made(
     try:
         assert server.stderr is not None
         root = (await server.stderr.readline()).decode().split()[-1].removesuffix("/mcp")
-        async with httpx.AsyncClient(timeout=PATIENCE) as client:
+        async with httpx2.AsyncClient(timeout=PATIENCE) as client:
             ask = partial(client.post, f"{root}/webhooks/clawver", headers=signed.headers)
             assert (await ask(content=signed.body)).status_code == 404
             await asyncio.to_thread(SecretFile(home, "clawver").add, Secret(SECRET))

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from order_skills.sandbox.clawver_wire import signature
@@ -39,7 +39,7 @@ class Soak:
 
     process: asyncio.subprocess.Process
     root: str
-    client: httpx.AsyncClient
+    client: httpx2.AsyncClient
     log: list[bytes]
     valid: list[tuple[bytes, str]] = field(default_factory=list)
     answers: Counter[tuple[str, int]] = field(default_factory=Counter)
@@ -61,7 +61,7 @@ class Soak:
         }
         content = gzip.compress(body) if "content-encoding" in headers else body
         status = 0
-        with suppress(httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
+        with suppress(httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError):
             answer = await self.client.post(self.root + PLACE, content=content, headers=signed)
             status = answer.status_code
         self.answers[kind, status] += 1
@@ -166,8 +166,8 @@ async def soaking(home: Path, config: Path) -> AsyncIterator[Soak]:
             line = (await stderr.readline()).decode()
         root = line.split()[-1].removesuffix("/mcp")
         reading = asyncio.create_task(read_log())
-        limits = httpx.Limits(max_connections=200)
-        async with httpx.AsyncClient(timeout=PATIENCE, limits=limits) as client:
+        limits = httpx2.Limits(max_connections=200)
+        async with httpx2.AsyncClient(timeout=PATIENCE, limits=limits) as client:
             yield Soak(process, root, client, log)
         if process.returncode is None:
             process.send_signal(signal.SIGTERM)

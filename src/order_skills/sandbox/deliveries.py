@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -44,9 +44,9 @@ class Deliveries:
         if urlsplit(signed.url).hostname not in LOOPBACK:
             return JSONResponse({"error": "a sandbox sends to this machine alone"}, 403)
         try:
-            async with httpx.AsyncClient(timeout=SECONDS, trust_env=False) as client:
+            async with httpx2.AsyncClient(timeout=SECONDS, trust_env=False) as client:
                 answer = await client.post(signed.url, content=signed.body, headers=signed.headers)
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             return JSONResponse({"error": type(error).__name__}, 502)
         return JSONResponse({"status": answer.status_code})
 

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 import anyio
-import httpx
+import httpx2
 import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
@@ -141,7 +141,7 @@ class IssuerKeys:
             except (_BadAnswer, strict_json.BadJson) as bad:
                 return str(bad)
             # A hostile redirect makes the library fail outside of its own errors.
-            except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError):
+            except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError):
                 return "it could not be reached"
             self._read_at = self._clock()
             if not self._keys:
@@ -152,7 +152,7 @@ class IssuerKeys:
     async def _document(self) -> bytes:
         async with (
             # The environment's proxies could exchange the keys.
-            httpx.AsyncClient(
+            httpx2.AsyncClient(
                 trust_env=False, follow_redirects=False, timeout=self._patience
             ) as client,
             client.stream(

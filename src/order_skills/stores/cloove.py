@@ -28,7 +28,7 @@ from order_skills.stores.reading import Unreadable, bad_answer, identifier, mapp
 from order_skills.stores.unsupported import Unsupported
 
 if TYPE_CHECKING:
-    import httpx
+    import httpx2
 
 # --- facts ------------------------------------------------------------------------------
 
@@ -66,7 +66,7 @@ class Cloove(Unsupported):
         *,
         url: str = BASE_URL,
         account: str | None = None,
-        transport: "httpx.AsyncBaseTransport | None" = None,
+        transport: "httpx2.AsyncBaseTransport | None" = None,
         trust_env: bool = False,
         requests_per_minute: int | None = None,
         watch: Watch | None = None,

@@ -20,7 +20,7 @@ from order_skills.stores.reading import Unreadable, bad_answer, exact, mapping, 
 from order_skills.stores.unsupported import Unsupported
 
 if TYPE_CHECKING:
-    import httpx
+    import httpx2
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -62,7 +62,7 @@ class PayNow(Unsupported):
         store_id: str,
         url: str = BASE_URL,
         account: str | None = None,
-        transport: "httpx.AsyncBaseTransport | None" = None,
+        transport: "httpx2.AsyncBaseTransport | None" = None,
         trust_env: bool = False,
         requests_per_minute: int | None = None,
         watch: Watch | None = None,

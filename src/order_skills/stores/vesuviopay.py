@@ -23,7 +23,7 @@ from order_skills.stores.vesuviopay_imports import Imports
 from order_skills.stores.vesuviopay_windows import Window, stamp
 
 if TYPE_CHECKING:
-    import httpx
+    import httpx2
 
 # --- facts ------------------------------------------------------------------------------
 
@@ -59,7 +59,7 @@ class VesuvioPay(Imports, Unsupported):
         *,
         url: str = BASE_URL,
         account: str | None = None,
-        transport: "httpx.AsyncBaseTransport | None" = None,
+        transport: "httpx2.AsyncBaseTransport | None" = None,
         trust_env: bool = False,
         requests_per_minute: int | None = None,
         watch: Watch | None = None,

@@ -24,7 +24,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 
 from order_skills import settings
 from order_skills.errors import AgentError
@@ -174,21 +174,21 @@ def _dying_at(number: int) -> Callable[..., sqlite3.Connection]:
     return connect
 
 
-def _transport(crash: Told | None) -> httpx.AsyncBaseTransport | None:
+def _transport(crash: Told | None) -> httpx2.AsyncBaseTransport | None:
     if crash is None or crash["at"] != "wire":
         return None
     return _DyingTransport(crash["method"], crash["event"])
 
 
-class _DyingTransport(httpx.AsyncBaseTransport):
+class _DyingTransport(httpx2.AsyncBaseTransport):
     """Dies at an event of a request with this method. Every request has its own connection."""
 
     def __init__(self, method: str, event: str) -> None:
         self._method, self._event = method, event
-        limits = httpx.Limits(max_keepalive_connections=0)
-        self._inner = httpx.AsyncHTTPTransport(limits=limits, trust_env=False)
+        limits = httpx2.Limits(max_keepalive_connections=0)
+        self._inner = httpx2.AsyncHTTPTransport(limits=limits, trust_env=False)
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         async def trace(event: str, facts: Mapping[str, Any]) -> None:
             if event == self._event:
                 die()
