@@ -12,7 +12,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import anyio
 
@@ -254,10 +254,11 @@ class StoreClient:
 
     def _request(self, client: "httpx2.AsyncClient", call: Call) -> "httpx2.Request":
         path = call.path()
+        # The library would read the whole URL a second time to add the query.
+        query = f"?{urlencode(call.query)}" if call.query else ""
         request = client.build_request(
             call.method,
-            self._base_url + path,
-            params=list(call.query),
+            self._base_url + path + query,
             json=call.body,
             headers={**call.headers, **(self._key_headers if call.key else {})},
         )

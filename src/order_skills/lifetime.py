@@ -108,6 +108,7 @@ async def _serve_http(settings: Settings, listener: socket.socket) -> None:
     receiver = Receiver(found, workspace.mailroom.keep) if found else None
     try:
         service = Service(workspace, receiver)
+        gc.freeze()
         await http_listener.serve(service.application, listener, ending=service.drain)
     finally:
         with anyio.CancelScope(shield=True):

@@ -27,12 +27,15 @@ TOTAL_MINOR = 4998
 
 OURS = "order-skills"
 BARE = "bare MCPServer"
+# The same, with the HTTP client that the SDK brings.
+BARE_HTTPX2 = "bare MCPServer on httpx2"
 OPENAPI = "FastMCP from OpenAPI"
 
 _VENV = ROOT / ".bench-venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 COMMANDS: dict[str, Sequence[str]] = {
     OURS: (sys.executable, "-m", "order_skills", "serve"),
     BARE: (sys.executable, "-m", "tests.benchmarks.peers.bare_forwarder"),
+    BARE_HTTPX2: (sys.executable, "-m", "tests.benchmarks.peers.bare_forwarder"),
     OPENAPI: (str(_VENV), str(ROOT / "tests/benchmarks/peers/openapi_forwarder.py")),
 }
 
@@ -165,7 +168,8 @@ async def over_http(server: str, env: Mapping[str, str]) -> AsyncIterator[tuple[
     """A server over Streamable HTTP on loopback: its address, and the number of its process."""
     port = free_port()
     address = ("--http", f"127.0.0.1:{port}") if server == OURS else ("--port", str(port))
-    async with process((*COMMANDS[server], *address), env) as running:
+    client = {"STORE_CLIENT": "httpx2"} if server == BARE_HTTPX2 else {}
+    async with process((*COMMANDS[server], *address), {**env, **client}) as running:
         async with asyncio.timeout(PATIENCE_SECONDS):
             await accepts(port, running)
         yield f"http://127.0.0.1:{port}/mcp", running.pid

@@ -2,7 +2,8 @@
 
     python -m tests.benchmarks.team [--write references/performance.md] [--seconds 1.5]
 
-Beside a bare MCPServer that forwards the same calls to the same kind of store. Replicas are
+Beside a bare MCPServer that forwards the same calls to the same kind of store, and beside the same
+one with the HTTP client that we use, which most such servers are not written with. Replicas are
 processes behind the simplest of balancers: the clients are divided among them. Ours share a
 ledger in PostgreSQL. Clients, servers, store and database run on this one machine, so two
 replicas show what sharing costs and not what a second machine brings. Under five minutes.
@@ -19,7 +20,7 @@ from pathlib import Path
 
 from tests.benchmarks import page, places, table, tasks
 from tests.benchmarks.load import Figures, Work, counting, lasting, shared
-from tests.benchmarks.places import BARE, OURS
+from tests.benchmarks.places import BARE, BARE_HTTPX2, OURS
 from tests.benchmarks.table import show
 from tests.benchmarks.tasks import GET, LIST, REFUND
 from tests.benchmarks.wire import LEGACY, MODERN, Http
@@ -35,6 +36,9 @@ LIST_EVERY = 5
 MEMORY_CALLS = 10_000
 SESSIONS = 1_000
 SERVERS = (OURS, BARE)
+# The kinds of calls that ours and a bare server are measured with, each with so many clients.
+MIXED = [("mixed", count) for count in CLIENTS]
+ALONE = [(GET, 16), (LIST, 16)]
 
 
 @dataclass
@@ -93,12 +97,12 @@ async def service(name: str, replicas: int, dsn: str | None) -> AsyncIterator[Se
 
 
 async def rates(replicas: int, dsn: str, seconds: float) -> tuple[list[list[object]], ...]:
-    """Rows of the table of reads and of that of refunds, measured in turn."""
-    kinds = [("mixed", count) for count in CLIENTS]
+    """Rows of the table of reads, of that of refunds, and of that with our HTTP client."""
+    servers, kinds = SERVERS, MIXED
     if replicas == 1:
-        kinds += [(GET, 16), (LIST, 16)]
+        servers, kinds = (*SERVERS, BARE_HTTPX2), MIXED + ALONE
     async with AsyncExitStack() as stack:
-        found = [await stack.enter_async_context(service(name, replicas, dsn)) for name in SERVERS]
+        found = [await stack.enter_async_context(service(name, replicas, dsn)) for name in servers]
         for each in found:
             # The first calls open connections and fill caches.
             await each.run("mixed", 4, seconds / 4)
@@ -108,25 +112,29 @@ async def rates(replicas: int, dsn: str, seconds: float) -> tuple[list[list[obje
             for kind, count in kinds:
                 for each in found:
                     await each.run(kind, count, seconds)
-        for each in found:
+        for each in found[:2]:
             # Orders that no read of this run comes back to.
             await each.run(REFUND, 16, seconds * 2)
-    reads = [_row(replicas, kind, count, found) for kind, count in kinds]
-    return reads, [_row(replicas, REFUND, 16, found)]
+    ours, bare, *further = found
+    return (
+        [_row(replicas, kind, count, ours, bare) for kind, count in kinds],
+        [_row(replicas, REFUND, 16, ours, bare)],
+        [_row(replicas, kind, count, ours, other) for other in further for kind, count in kinds],
+    )
 
 
-def _row(replicas: int, kind: str, count: int, found: Sequence[Service]) -> list[object]:
-    ours, bare = (each.measured[kind, count] for each in found)
+def _row(replicas: int, kind: str, count: int, ours: Service, bare: Service) -> list[object]:
+    one, other = ours.measured[kind, count], bare.measured[kind, count]
     return [
         kind,
         replicas,
         count,
-        f"{ours.rate:.0f}",
-        f"{bare.rate:.0f}",
-        f"{ours.rate / bare.rate:.2f}",
-        f"{ours.p95:.0f}",
-        f"{bare.p95:.0f}",
-        *("-" if each.cpu_each is None else f"{each.cpu_each:.1f}" for each in (ours, bare)),
+        f"{one.rate:.0f}",
+        f"{other.rate:.0f}",
+        f"{one.rate / other.rate:.2f}",
+        f"{one.p95:.0f}",
+        f"{other.p95:.0f}",
+        *("-" if each.cpu_each is None else f"{each.cpu_each:.1f}" for each in (one, other)),
     ]
 
 
@@ -170,16 +178,16 @@ async def measure(seconds: float) -> None:
 
     postgres = PostgresServer()
     try:
-        reads: list[list[object]] = []
-        refunds: list[list[object]] = []
+        tables: tuple[list[list[object]], ...] = ([], [], [])
         for replicas in REPLICAS:
             more = await rates(replicas, postgres.dsn(postgres.new_schema()), seconds)
-            reads += more[0]
-            refunds += more[1]
+            for rows, new in zip(tables, more, strict=True):
+                rows += new
         head = ["calls", "replicas", "clients", "ours, a second", "bare, a second", "ours / bare"]
         head += ["ours 95 %, ms", "bare 95 %, ms", "ours CPU, ms a call", "bare CPU, ms a call"]
-        show("reads over Streamable HTTP", head, reads)
-        show("refunds over Streamable HTTP (ours over PostgreSQL, checked)", head, refunds)
+        show("reads over Streamable HTTP", head, tables[0])
+        show("the same reads, the bare server on httpx2, too", head, tables[2])
+        show("refunds over Streamable HTTP (ours over PostgreSQL, checked)", head, tables[1])
         rows = []
         for name in SERVERS:
             rows += await memory(name, postgres.dsn(postgres.new_schema()))

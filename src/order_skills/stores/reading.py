@@ -106,7 +106,8 @@ def time(source: Json, *names: str) -> str | None:
 
 def iso(moment: datetime) -> str:
     """A time in the one form that all answers use: `2026-11-21T10:30:00Z`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    at = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return at.isoformat()[:19] + "Z"
 
 
 def flat(value: object, cap: int = 12) -> dict[str, str] | None:

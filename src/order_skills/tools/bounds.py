@@ -15,13 +15,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
+from pydantic_core import to_json
+
 from order_skills import text
 from order_skills.orders import ORDER_STATUSES, PAYMENT_STATUSES
 
 # The most that an answer may be to a model, as text and as structure each.
 MAX_TOKENS = 8_000
-# Without what is put on top of every answer: that it is a sandbox's, and of which store.
-_ROOM = MAX_TOKENS - 60
 # What a list may fill of it where the rest follows by a cursor; the frame has the remainder.
 LIST_TOKENS = 7_400
 # What an answer is cut to, one after the other until it fits with what is said of the cuts.
@@ -99,38 +99,49 @@ def fit(
     answer: Mapping[str, Any],
     render: Callable[[Mapping[str, Any]], str],
     rest: Mapping[str, str],
-) -> Mapping[str, Any]:
-    """The answer, as it is or cut to `MAX_TOKENS`, with a note of what is left out.
+    say: Callable[[str], str] = str,
+) -> tuple[Mapping[str, Any], str]:
+    """The answer and its text, as they are or cut to `MAX_TOKENS`, with a note of what is left out.
 
     Args:
         render: the answer as text.
         rest: by the path of a list, such as `order.items`, how what is left out of it is seen;
             `{last}` is the id of the last entry that is there, and each field beside the list
             stands for itself.
+        say: what is done to these words before an agent reads them.
     """
-    found = answer
+    found, shown = answer, render(answer)
     for budget in _BUDGETS:
-        if _fits(found, render):
+        if _fits(found, shown):
             break
-        cut = _Cut(rest, links=budget >= _LINKS_FROM)
+        cut = _Cut(rest, say, links=budget >= _LINKS_FROM)
         found = cut.noted(cut.within(dict(answer), budget, ""))
-    return found
+        shown = render(found)
+    return found, shown
 
 
-def _fits(answer: Mapping[str, Any], render: Callable[[Mapping[str, Any]], str]) -> bool:
+def _fits(answer: Mapping[str, Any], shown: str) -> bool:
     # No token is shorter than a byte, and most answers are short: their bytes are counted first.
-    whole = json.dumps(answer, separators=(",", ":"), ensure_ascii=False)
-    if len(whole.encode("utf-8", "surrogatepass")) > _ROOM and at_most(answer) > _ROOM:
-        return False
-    shown = render(answer)
-    return len(shown.encode("utf-8", "surrogatepass")) <= _ROOM or at_most(shown) <= _ROOM
+    return (
+        len(shown.encode("utf-8", "surrogatepass")) <= MAX_TOKENS or at_most(shown) <= MAX_TOKENS
+    ) and (_bytes(answer) <= MAX_TOKENS or at_most(answer) <= MAX_TOKENS)
+
+
+def _bytes(answer: Mapping[str, Any]) -> int:
+    try:
+        return len(to_json(answer))
+    except ValueError:
+        # Half of a surrogate pair, which only the standard library writes.
+        whole = json.dumps(answer, separators=(",", ":"), ensure_ascii=False)
+        return len(whole.encode("utf-8", "surrogatepass"))
 
 
 class _Cut:
     """One cutting: what was left out of which list."""
 
-    def __init__(self, rest: Mapping[str, str], *, links: bool) -> None:
+    def __init__(self, rest: Mapping[str, str], say: Callable[[str], str], *, links: bool) -> None:
         self._rest = {**_REST, **rest}
+        self._words = say
         self._links = links
         self._left_out: dict[str, int] = {}
         self._how: dict[str, str] = {}
@@ -211,7 +222,7 @@ class _Cut:
         plain = {name: held for name, held in beside.items() if isinstance(held, str)}
         # What the store did not send cannot be named.
         with suppress(KeyError):
-            self._how[path] = self._rest[path].format(**{**plain, "last": last})
+            self._how[path] = self._words(self._rest[path].format(**{**plain, "last": last}))
 
     def noted(self, answer: Mapping[str, Any]) -> dict[str, Any]:
         """The answer with a note of what is left out."""

@@ -63,7 +63,7 @@ class Criteria:
             self.in_time(order)
             and self.payment_status in (None, order.payment_status)
             and self.status in (None, order.status)
-            and self.wants(Bought.of(order))
+            and (not self._asks_what_was_bought() or self.wants(Bought.of(order)))
         )
 
     def wants(self, bought: Bought) -> bool:
@@ -87,6 +87,9 @@ class Criteria:
         if not _money_is_derived(row):
             return False
         return told == "unknown" or (wanted in _BY_REFUNDS and told not in _UNPAID)
+
+    def _asks_what_was_bought(self) -> bool:
+        return self.customer_email is not None or self.product is not None
 
     def _of_customer(self, bought: Bought) -> bool:
         wanted = self.customer_email

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
 
 from mcp.server.mcpserver import Context
@@ -188,25 +188,27 @@ class DeclaredTool(Tool):
             logger.error("%s failed unexpectedly: %s", spec.name, type(error).__name__)
             logger.debug("%s", spec.name, exc_info=error)
             return self._error(_internal(spec), store)
-        structure = self._structure(answer, store)
+        structure, shown = self._as_read(answer, store)
         return CallToolResult(
-            content=[TextContent(type="text", text=rendering.render(structure))],
-            structured_content=structure,
+            content=[TextContent(type="text", text=shown)], structured_content=structure
         )
 
-    def _structure(self, answer: BaseModel, store: Store | None) -> dict[str, Any]:
-        whole = answer.model_dump(mode="json", exclude_none=True)
-        fields = bounds.fit(whole, rendering.render, self._spec.rest)
-        fields = self._menu.answer(fields, store)
+    def _as_read(self, answer: BaseModel, store: Store | None) -> tuple[dict[str, Any], str]:
+        """The answer's structure and text."""
+        fields = self._menu.answer(answer.model_dump(mode="json", exclude_none=True), store)
         if store is not None and len(self._workspace.stores) > 1 and "store" not in fields:
             # The next call has to name it.
             fields = {"store": store.name, **fields}
-        return {"sandbox": True, **fields} if self._workspace.settings.sandbox else fields
+        if self._workspace.settings.sandbox:
+            fields = {"sandbox": True, **fields}
+        say = partial(self._menu.sentence, store=store)
+        structure, shown = bounds.fit(fields, rendering.render, self._spec.rest, say)
+        return dict(structure), shown
 
     def _error(
         self, error: AgentError, store: Store | None, answer: BaseModel | None = None
     ) -> CallToolResult:
-        structure = None if answer is None else self._structure(answer, store)
+        structure = None if answer is None else self._as_read(answer, store)[0]
         return error_result(self._menu.sentence(str(error), store), structure)
 
 

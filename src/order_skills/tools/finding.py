@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import anyio
 
@@ -39,7 +40,7 @@ async def search(
     limit: int,
     cursor: str | None,
     progress: Progress,
-    room: Room | None = None,
+    room: Room[Any] | None = None,
 ) -> Found:
     """Search one store; `room` bounds what is found by its size, too.
 
@@ -60,7 +61,7 @@ class _Search:
         limit: int,
         start: Position,
         progress: Progress,
-        room: Room | None,
+        room: Room[Any] | None,
     ) -> None:
         self.store = store
         self.criteria = criteria
@@ -183,7 +184,7 @@ class _Search:
                 wanted = found if found is not None and self.criteria.accepts(found) else None
                 here = Position(page_cursor, row.order_id, row.created_at)
                 if wanted is not None and self.room is not None:
-                    longer = partial(_longer, here, replace(here, page=onward))
+                    longer = partial(_longer, here, onward)
                     if not self.room.takes(wanted, cursor_bytes, longer):
                         return "an answer holds no more"
                 self.found.searched += 1
@@ -197,7 +198,7 @@ class _Search:
 
     def _look(self, row: Order) -> "_Look":
         if not self.criteria.needs_details(row):
-            return _Look(read=False)
+            return _AS_LISTED
         if (known := self.memory.recall(row)) is None:
             return _Look(read=True)
         bought, age = known
@@ -281,11 +282,14 @@ class _Look:
     passed_over: float | None = None
 
 
+_AS_LISTED = _Look(read=False)
+
+
 def _batches(rows: Sequence[Order], size: int) -> Iterator[Sequence[Order]]:
     for start in range(0, len(rows), size):
         yield rows[start : start + size]
 
 
-def _longer(one: Position, other: Position) -> str:
-    """The longer one of two cursors, of which an answer may have either."""
-    return max(one.cursor(), other.cursor(), key=len)
+def _longer(here: Position, onward: str | None) -> str:
+    """The longer one of the two cursors that an answer may have, on this page or the next."""
+    return max(here.cursor(), replace(here, page=onward).cursor(), key=len)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from pydantic import BaseModel
 
@@ -24,19 +25,22 @@ class Found:
     note: str | None = None
 
 
-class Room:
-    """How much an answer may hold: so many tokens.
+R = TypeVar("R", bound=BaseModel)
+
+
+class Room(Generic[R]):
+    """How much an answer may hold: so many tokens. `rows` are those that found room.
 
     Args:
-        as_row: what an order takes of it.
+        as_row: an order as it is answered.
     """
 
-    def __init__(self, tokens: int, as_row: Callable[[Order], BaseModel]) -> None:
+    def __init__(self, tokens: int, as_row: Callable[[Order], R]) -> None:
+        self.rows: list[R] = []
         self._tokens = tokens
         self._as_row = as_row
         self._bytes = self._counted = 0
-        self._not_counted: list[BaseModel] = []
-        self._empty = True
+        self._not_counted: list[R] = []
 
     def takes(self, order: Order, cursor_bytes: int, cursor: Callable[[], str]) -> bool:
         """Whether it holds one more order, beside this cursor; the first in any case.
@@ -45,14 +49,19 @@ class Room:
             cursor_bytes: what the cursor is not longer than.
         """
         row = self._as_row(order)
+        holds = self._holds(row, cursor_bytes, cursor) or not self.rows
+        if holds:
+            self.rows.append(row)
+        return holds
+
+    def _holds(self, row: R, cursor_bytes: int, cursor: Callable[[], str]) -> bool:
         self._not_counted.append(row)
         self._bytes += len(row.model_dump_json(exclude_none=True).encode()) + 1
-        first, self._empty = self._empty, False
         # No token is shorter than a byte, so that most lists need no closer look.
-        if first or self._bytes + cursor_bytes <= self._tokens:
+        if self._bytes + cursor_bytes <= self._tokens:
             return True
-        for row in self._not_counted:
-            self._counted += bounds.at_most(row.model_dump(exclude_none=True)) + 1
+        for other in self._not_counted:
+            self._counted += bounds.at_most(other.model_dump(exclude_none=True)) + 1
         self._not_counted.clear()
         return self._counted + bounds.at_most(cursor()) <= self._tokens
 

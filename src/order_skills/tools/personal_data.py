@@ -62,6 +62,11 @@ def shown(order: Order, settings: Settings) -> Order:
     return order.model_copy(update=changes)
 
 
+def words_shown(words: str, settings: Settings) -> str:
+    """A name or a reason as this owner lets an agent see it."""
+    return words if settings.personal_data == "shown" else _without_emails(words)
+
+
 def _renamed(item: Item) -> Item:
     """The item, without an address that its buyer had put on it, such as on a voucher."""
     variant = item.variant_name and _without_emails(item.variant_name)

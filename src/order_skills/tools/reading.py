@@ -17,10 +17,11 @@ from order_skills.orders import (
     OrderStatus,
     PaymentStatus,
 )
+from order_skills.settings import Settings
 from order_skills.tools import arguments, bounds, finding, in_flight
 from order_skills.tools.arguments import Arguments, Instant, ItemId, OrderId, Words
 from order_skills.tools.declare import Effect, ToolCall, ToolSpec
-from order_skills.tools.personal_data import shown
+from order_skills.tools.personal_data import shown, words_shown
 
 # A row is for recognising an order, not for reading it.
 ITEM_WORDS_CAP = 40
@@ -78,17 +79,18 @@ async def list_orders(call: ToolCall, given: ListOrdersArguments) -> ListOrdersA
     """Search one store's orders."""
     criteria = criteria_of(call, given)
     several, settings = len(call.workspace.stores) > 1, call.workspace.settings
-
+    as_row = partial(row, settings=settings, several_stores=several)
+    room = finding.Room(bounds.LIST_TOKENS, as_row)
     found = await finding.search(
         call.store,
         criteria,
         limit=given.limit,
         cursor=given.cursor,
         progress=call.progress,
-        room=finding.Room(bounds.LIST_TOKENS, partial(row, several_stores=several)),
+        room=room,
     )
     return ListOrdersAnswer(
-        orders=[row(shown(order, settings), several) for order in found.orders],
+        orders=room.rows,
         next_cursor=found.next_cursor,
         searched=found.searched,
         complete=found.complete,
@@ -152,7 +154,7 @@ def _refused(given: ListOrdersArguments, argument: str, problem: str) -> Refusal
     return arguments.refused(argument, problem, type(given), "list_orders")
 
 
-def row(order: Order, several_stores: bool) -> OrderRow:
+def row(order: Order, settings: Settings, several_stores: bool) -> OrderRow:
     """The order in few words; what says nothing is left out."""
     return OrderRow(
         order_id=order.order_id,
@@ -162,22 +164,21 @@ def row(order: Order, several_stores: bool) -> OrderRow:
         total_minor=order.total_minor,
         created_at=order.created_at,
         refunded_minor=order.refunded_minor or None,
-        items=_items_in_words(order),
+        items=_items_in_words(order, settings),
         status_raw=order.status_raw if order.status_raw != order.status else None,
         store=order.store if several_stores else None,
     )
 
 
-def _items_in_words(order: Order) -> str | None:
+def _items_in_words(order: Order, settings: Settings) -> str | None:
     if not order.items:
         return None
-    words = []
-    for item in order.items:
-        variant = f" ({item.variant_name})" if item.variant_name else ""
-        times = f" x{item.quantity}" if item.quantity not in (None, 1) else ""
-        words.append(f"{item.name}{variant}{times}")
-    shown_words = text.clean(words[0], ITEM_WORDS_CAP)
-    return shown_words if len(words) == 1 else f"{shown_words} + {len(words) - 1} more"
+    first = order.items[0]
+    variant = f" ({first.variant_name})" if first.variant_name else ""
+    times = f" x{first.quantity}" if first.quantity not in (None, 1) else ""
+    words = text.clean(words_shown(f"{first.name}{variant}{times}", settings), ITEM_WORDS_CAP)
+    more = len(order.items) - 1
+    return f"{words} + {more} more" if more else words
 
 
 class GetOrderArguments(Arguments):

@@ -28,18 +28,20 @@ def _lines(fields: Mapping[str, Any], currency: str | None, depth: int) -> list[
     lines = []
     pad = _INDENT * depth
     for name, value in fields.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):
             lines.append(f"{pad}{name}:" if value else f"{pad}{name}: none")
             lines += _lines(value, value.get("currency", currency), depth + 1)
-        elif isinstance(value, list) and value and isinstance(value[0], Mapping):
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
             lines += _table(name, value, currency, depth)
         elif isinstance(value, list) and any(" " in str(entry) for entry in value):
             lines.append(f"{pad}{name}:")
             lines += [f"{pad}- {_plain(entry)}" for entry in value]
         else:
             shown = _scalar(name, value, currency)
-            # Deeper than any field here, so that a line of a value reads as no other field.
-            lines.append(f"{pad}{name}: {shown}".replace("\n", f"\n{pad}{_INDENT * 2}"))
+            if "\n" in shown:
+                # Deeper than any field here, so that a line of a value reads as no other field.
+                shown = shown.replace("\n", f"\n{pad}{_INDENT * 2}")
+            lines.append(f"{pad}{name}: {shown}")
     return lines
 
 
@@ -47,7 +49,7 @@ def _table(
     name: str, rows: Sequence[Mapping[str, Any]], currency: str | None, depth: int
 ) -> list[str]:
     pad = _INDENT * depth
-    if any(isinstance(cell, Mapping | list) for row in rows for cell in row.values()):
+    if any(isinstance(cell, dict | list) for row in rows for cell in row.values()):
         lines = [f"{pad}{name}:"]
         for row in rows:
             inner = _lines(row, row.get("currency", currency), depth + 1)
@@ -60,30 +62,29 @@ def _table(
     few = [n for n in names if sum(n in row for row in rows) * _FEW <= len(rows)]
     columns = [n for n in names if n not in alike and n not in few] or names[:1]
     each = "".join(f"; {n}: {_plain(rows[0][n])}" for n in alike if n not in columns)
+    named = [n for n in few if n not in columns]
     # Without spaces: beside digits each would be a token.
-    head = f"{pad}{name} ({'|'.join(columns)}{each}):"
-    body = [
-        "|".join(
-            [
-                *(_cell(row.get(column)) for column in columns),
-                *(f"{n}: {_cell(row[n])}" for n in few if n in row and n not in columns),
-            ]
-        )
-        for row in rows
-    ]
-    return [head, *(f"{pad}{line}" for line in body)]
+    lines = [f"{pad}{name} ({'|'.join(columns)}{each}):"]
+    for row in rows:
+        cells = [_cell(row.get(column)) for column in columns]
+        cells += [f"{n}: {_cell(row[n])}" for n in named if n in row]
+        lines.append(pad + "|".join(cells))
+    return lines
 
 
 def _alike(cells: Sequence[Any]) -> bool:
     """Whether all rows say the same, in a word that cannot be taken for anything else."""
-    first = cells[0]
-    same = all(cell == first and type(cell) is type(first) for cell in cells)
-    return same and first is not None and _WORD.fullmatch(_plain(first)) is not None
+    first, kind = cells[0], type(cells[0])
+    if any(cell != first or type(cell) is not kind for cell in cells):
+        return False
+    return first is not None and _WORD.fullmatch(_plain(first)) is not None
 
 
 def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
     # A bar or a newline inside a cell would be read as the next cell or row.
-    return "-" if value is None else _plain(value).replace("|", "/").replace("\n", " ")
+    return _plain(value).replace("|", "/").replace("\n", " ")
 
 
 def _scalar(name: str, value: Any, currency: str | None) -> str:
@@ -95,6 +96,6 @@ def _scalar(name: str, value: Any, currency: str | None) -> str:
 
 
 def _plain(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return str(value)
+    if value is True:
+        return "yes"
+    return "no" if value is False else str(value)

@@ -2,18 +2,20 @@
 
     STORE_URL=… STORE_KEY=… python -m tests.benchmarks.peers.bare_forwarder [--port N]
 
-Over stdio, or over Streamable HTTP on this port of loopback.
+Over stdio, or over Streamable HTTP on this port of loopback. Its HTTP client is httpx, which most
+such servers are written with; or httpx2, where STORE_CLIENT says so.
 """
 
 import argparse
+import importlib
 import os
 from typing import Any
 
-import httpx
 from mcp.server import MCPServer
 
 # Its default writes a line for every request.
 server: MCPServer[None] = MCPServer("bare-forwarder", log_level="WARNING")
+httpx = importlib.import_module(os.environ.get("STORE_CLIENT", "httpx"))
 store = httpx.AsyncClient(
     base_url=os.environ["STORE_URL"] + "/v1",
     headers={"Authorization": f"Bearer {os.environ['STORE_KEY']}"},
@@ -43,7 +45,7 @@ async def refund_order(order_id: str, amount_in_cents: int, reason: str) -> dict
     return answer(await store.post(f"/orders/{order_id}/refund", json=body))
 
 
-def answer(response: httpx.Response) -> dict[str, Any]:
+def answer(response: Any) -> dict[str, Any]:
     """The store's answer as it came."""
     response.raise_for_status()
     found: dict[str, Any] = response.json()
