@@ -182,7 +182,7 @@ async def measure(seconds: float) -> None:
         for replicas in REPLICAS:
             more = await rates(replicas, postgres.dsn(postgres.new_schema()), seconds)
             for rows, new in zip(tables, more, strict=True):
-                rows += new
+                rows.extend(new)
         head = ["calls", "replicas", "clients", "ours, a second", "bare, a second", "ours / bare"]
         head += ["ours 95 %, ms", "bare 95 %, ms", "ours CPU, ms a call", "bare CPU, ms a call"]
         show("reads over Streamable HTTP", head, tables[0])

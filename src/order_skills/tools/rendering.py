@@ -6,6 +6,7 @@ keeps its minor units and gains the form that people read: `total_minor: 2499 (2
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ _WORD = re.compile(r"[A-Za-z0-9_.:-]{1,40}")
 # A column that one of so many rows fills costs more than its name there; what fewer rows have
 # in common is no shorter in the heading.
 _FEW = 3
+_NESTED = (dict, list)
 
 
 def render(answer: Mapping[str, Any]) -> str:
@@ -31,25 +33,30 @@ def _lines(fields: Mapping[str, Any], currency: str | None, depth: int) -> list[
         if isinstance(value, dict):
             lines.append(f"{pad}{name}:" if value else f"{pad}{name}: none")
             lines += _lines(value, value.get("currency", currency), depth + 1)
-        elif isinstance(value, list) and value and isinstance(value[0], dict):
+        elif not isinstance(value, list):
+            lines.append(_line(pad, name, _scalar(name, value, currency)))
+        elif value and isinstance(value[0], dict):
             lines += _table(name, value, currency, depth)
-        elif isinstance(value, list) and any(" " in str(entry) for entry in value):
+        elif any(" " in str(entry) for entry in value):
             lines.append(f"{pad}{name}:")
             lines += [f"{pad}- {_plain(entry)}" for entry in value]
         else:
-            shown = _scalar(name, value, currency)
-            if "\n" in shown:
-                # Deeper than any field here, so that a line of a value reads as no other field.
-                shown = shown.replace("\n", f"\n{pad}{_INDENT * 2}")
-            lines.append(f"{pad}{name}: {shown}")
+            lines.append(_line(pad, name, ", ".join(map(_plain, value)) or "none"))
     return lines
+
+
+def _line(pad: str, name: str, shown: str) -> str:
+    if "\n" in shown:
+        # Deeper than any field here, so that a line of a value reads as no other field.
+        shown = shown.replace("\n", f"\n{pad}{_INDENT * 2}")
+    return f"{pad}{name}: {shown}"
 
 
 def _table(
     name: str, rows: Sequence[Mapping[str, Any]], currency: str | None, depth: int
 ) -> list[str]:
     pad = _INDENT * depth
-    if any(isinstance(cell, dict | list) for row in rows for cell in row.values()):
+    if any(isinstance(cell, _NESTED) for row in rows for cell in row.values()):
         lines = [f"{pad}{name}:"]
         for row in rows:
             inner = _lines(row, row.get("currency", currency), depth + 1)
@@ -57,10 +64,11 @@ def _table(
             inner[0] = f"{pad}- {inner[0].lstrip()}"
             lines += inner
         return lines
-    names = list(dict.fromkeys(column for row in rows for column in row))
-    alike = [n for n in names if len(rows) >= _FEW and _alike([row.get(n) for row in rows])]
-    few = [n for n in names if sum(n in row for row in rows) * _FEW <= len(rows)]
-    columns = [n for n in names if n not in alike and n not in few] or names[:1]
+    # How many rows have a column, in the order in which they were first seen.
+    counts = Counter(column for row in rows for column in row)
+    alike = [n for n in counts if len(rows) >= _FEW and _alike([row.get(n) for row in rows])]
+    few = [n for n, count in counts.items() if count * _FEW <= len(rows)]
+    columns = [n for n in counts if n not in alike and n not in few] or list(counts)[:1]
     each = "".join(f"; {n}: {_plain(rows[0][n])}" for n in alike if n not in columns)
     named = [n for n in few if n not in columns]
     # Without spaces: beside digits each would be a token.
@@ -88,8 +96,6 @@ def _cell(value: Any) -> str:
 
 
 def _scalar(name: str, value: Any, currency: str | None) -> str:
-    if isinstance(value, list):
-        return ", ".join(_plain(entry) for entry in value) or "none"
     if name.endswith("_minor") and currency and type(value) is int:
         return f"{value} ({money.shown(value, currency)})"
     return _plain(value)
