@@ -244,4 +244,6 @@ async def test_a_store_that_cannot_prove_its_name_is_told_nothing(certificate, t
         assert store.url.startswith("https://")
         error = await failed(caller.client.write(POST))
     assert (error.code, error.happened) == (UNAVAILABLE, NO)
+    # Without certificates of its own a machine trusts nobody's: its owner has to be told that.
+    assert ("ca-certificates" in error.message) is (certificate == "self-signed")
     assert (store.requests, bytes(store.heard)) == ([], b"")

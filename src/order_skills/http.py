@@ -20,7 +20,7 @@ from order_skills import __version__, http_errors, strict_json
 from order_skills.errors import Code, Happened, StoreError
 from order_skills.http_body import BadBody, body_of
 from order_skills.http_call import Answer, Call, Watch, is_path_id
-from order_skills.http_client import NoCookies, bounded_transport, forget_location
+from order_skills.http_client import NoCookies, bounded_transport, forget_location, is_distrusted
 from order_skills.pace import Pace
 
 if TYPE_CHECKING:
@@ -230,7 +230,9 @@ class StoreClient:
                     raise error
                 body = await body_of(response)
             return Answer(response.status_code, call.read(body), response.headers)
-        except unsent:
+        except unsent as error:
+            if is_distrusted(error):
+                raise http_errors.distrusted(self.title) from None
             what = "could not be reached"
             raise http_errors.unavailable(self.title, what, Happened.NO) from None
         except (BadBody, strict_json.BadJson) as problem:

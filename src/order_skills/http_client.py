@@ -30,6 +30,16 @@ def bounded_transport(trust_env: bool, tls: "ssl.SSLContext") -> "httpx2.AsyncBa
     )
 
 
+def is_distrusted(error: BaseException) -> bool:
+    """Whether a connection was given up because of the certificate that the other side showed."""
+    import ssl
+
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
+        cause = cause.__cause__ or cause.__context__
+    return cause is not None
+
+
 async def forget_location(response: "httpx2.Response") -> None:
     """Take the target of a redirect away before the library looks at it."""
     response.headers.pop("location", None)

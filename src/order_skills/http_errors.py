@@ -25,6 +25,17 @@ def unavailable(store: str, what: str, happened: Happened) -> StoreError:
     )
 
 
+def distrusted(store: str) -> StoreError:
+    """The error for a certificate that this machine does not trust; nothing was sent."""
+    return StoreError(
+        Code.STORE_UNAVAILABLE,
+        f"{store} showed a certificate that this machine does not trust (on Linux the trusted ones "
+        "are the package ca-certificates); nothing was sent",
+        "tell the owner to check the address and this machine's certificates",
+        happened=Happened.NO,
+    )
+
+
 def bad_answer(store: str, problem: str, happened: Happened) -> StoreError:
     """The error for a 2xx answer whose body is no answer."""
     return StoreError(

@@ -29,8 +29,8 @@ class Seen:
         for order_id in reversed(list(order_ids)):
             ids.pop(order_id, None)
             ids[order_id] = None
-        for order_id in list(ids)[:-REMEMBERED]:
-            del ids[order_id]
+        while len(ids) > REMEMBERED:
+            del ids[next(iter(ids))]
 
     def note_result(self, method: str, params: Mapping[str, Any], result: dict[str, Any]) -> None:
         """Remember what stands in the result of a request, if it is one that answers orders."""
