@@ -250,6 +250,22 @@ def test_a_table_that_is_gone_is_told_by_the_servers_own_number(
         ledger.heartbeat(ME)
 
 
+def test_a_pooler_that_has_no_server_is_told_as_a_server_that_cannot_be_reached(
+    ledger: Ledger, postgres: PostgresBackend
+) -> None:
+    # PgBouncer says 08P01 while PostgreSQL is away; a trigger says it here.
+    postgres.run(
+        "CREATE FUNCTION away() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE EXCEPTION 'no server' USING ERRCODE = '08P01'; END $$"
+    )
+    postgres.run(
+        "CREATE TRIGGER away BEFORE INSERT OR UPDATE ON refund_owner"
+        " FOR EACH ROW EXECUTE FUNCTION away()"
+    )
+    with refuses("cannot be reached"):
+        ledger.heartbeat(ME)
+
+
 _ABSENT = """
 import sys
 sys.modules["psycopg"] = None

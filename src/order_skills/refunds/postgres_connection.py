@@ -34,7 +34,9 @@ _DURABLY = "; SET LOCAL synchronous_commit = on"
 _READ_ONLY = "the PostgreSQL server is read-only; name the one that is written to"
 _TOO_MANY = "PostgreSQL has too many connections; raise max_connections, then ask again"
 _SIGN_IN = "PostgreSQL refused the user or the password in the DSN; correct it"
+_LOST = "PostgreSQL cannot be reached, or the connection broke; check the server and the DSN"
 _MEANINGS = {
+    "08": _LOST,
     "25006": _READ_ONLY,
     "3D000": "the database in the DSN does not exist; create it",
     "53100": "the disk of the PostgreSQL server is full; make room and ask again",
@@ -53,7 +55,6 @@ _PHRASES = {
     "connection slots": _TOO_MANY,
     "authentication failed": _SIGN_IN,
 }
-_LOST = "PostgreSQL cannot be reached, or the connection broke; check the server and the DSN"
 
 Connection = psycopg.Connection[Any]
 Failure = psycopg.Error
