@@ -133,6 +133,37 @@ async def test_a_person_who_declines_has_decided(door: Doors) -> None:
         assert opened.posts == 0
 
 
+UNDECIDED = {
+    "closed": Person("cancel"),
+    "left empty": Person(typed=""),
+    "mistyped": Person(typed="1"),
+    "declined too fast": Person("decline"),
+}
+
+
+@pytest.mark.parametrize("person", UNDECIDED.values(), ids=UNDECIDED)
+async def test_only_a_later_call_says_that_what_waits_is_an_earlier_calls(
+    door: Doors, person: Person
+) -> None:
+    """Also in the newer era, where the host makes the first call twice: with the answer, too."""
+    async with door(person=person) as opened:
+        first = await opened.answer("refund_order", **REFUND)
+        assert (first["outcome"], first["already_done"]) == ("awaiting_approval", False)
+        again = await opened.answer("refund_order", **REFUND)
+        assert (again["outcome"], again["already_done"]) == ("awaiting_approval", True)
+        assert again["refund_id"] == first["refund_id"]
+
+
+async def test_a_refusal_is_the_outcome_of_the_call_whose_form_was_declined(door: Doors) -> None:
+    async with door(person=Person("cancel")) as opened:
+        await opened.answer("refund_order", **REFUND)
+    async with door(person=Person("decline", thinks=A_PERSONS_TIME)) as opened:
+        declined = await opened.answer("refund_order", **REFUND)
+        assert (declined["outcome"], declined["already_done"]) == ("denied", False)
+        again = await opened.answer("refund_order", **REFUND)
+        assert (again["outcome"], again["already_done"]) == ("denied", True)
+
+
 @pytest.mark.parametrize("person", [Person("decline"), Person("cancel")], ids=["decline", "cancel"])
 async def test_a_host_that_declines_by_itself_decides_nothing(door: Doors, person: Person) -> None:
     async with door(person=person) as opened:

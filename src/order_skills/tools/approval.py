@@ -50,6 +50,9 @@ _TOO_FAST = "The host declined faster than a person reads, so that decided nothi
 _KEY = "approval"
 # The words of a state beside what it is about.
 _BESIDE = 2
+# Begins the last of them where an earlier call asked for the same; the version before, which may
+# serve beside this one, reads such a state as it reads its own.
+_AGAIN = "again-"
 _AMOUNT = "amount"
 
 
@@ -71,10 +74,11 @@ class Form:
 
 @dataclass(frozen=True)
 class Reply:
-    """What the host answered, and after how long."""
+    """What the host answered, after how long, and whether an earlier call asked for this."""
 
     result: ElicitResult
     seconds: float
+    again: bool
 
     def typed(self, field: str, wanted: str) -> bool:
         """Whether this was accepted, with exactly this text in the field."""
@@ -83,11 +87,15 @@ class Reply:
         return accepted and isinstance(given, str) and given.strip() == wanted
 
 
-async def ask(call: ToolCall, about: str, form: Callable[[], Awaitable[Form]]) -> Reply | None:
+async def ask(
+    call: ToolCall, about: str, form: Callable[[], Awaitable[Form]], *, again: bool = False
+) -> Reply | None:
     """Show a form; None where this host cannot, or did not.
 
     Args:
         about: what it is about, without spaces: an answer to another question is none to this.
+        again: whether an earlier call asked for it; the call that brings the answer back cannot
+            tell by itself.
 
     Raises:
         AskHost: the newer protocol's way to ask: the host repeats the call with the answer.
@@ -102,15 +110,16 @@ async def ask(call: ToolCall, about: str, form: Callable[[], Awaitable[Form]]) -
             result = await call.context.session.elicit_form(
                 shown.message, shown.requested_schema, related_request_id=call.context.request_id
             )
-            return Reply(result, time.monotonic() - began)
+            return Reply(result, time.monotonic() - began, again)
         return None
     if (reply := await _brought_back(call, about)) is not None:
         return reply
+    chance = f"{_AGAIN if again else ''}{secrets.token_hex(16)}"
     raise AskHost(
         InputRequiredResult(
             input_requests={_KEY: ElicitRequest(params=(await form()).parameters())},
             # Chance: no two questions are the same, so each can be answered once.
-            request_state=f"{about} {time.time()} {secrets.token_hex(16)}",
+            request_state=f"{about} {time.time()} {chance}",
         )
     )
 
@@ -132,7 +141,7 @@ async def _brought_back(call: ToolCall, about: str) -> Reply | None:
         return None
     ledger = call.workspace.desk.ledger
     fresh = await ledger.run(lambda books: SpentStates(books.database).spend(state))
-    return Reply(answer, seconds) if fresh else None
+    return Reply(answer, seconds, rest[1].startswith(_AGAIN)) if fresh else None
 
 
 async def ask_in_host(call: ToolCall, handled: Handled) -> Handled:
@@ -152,8 +161,11 @@ async def ask_in_host(call: ToolCall, handled: Handled) -> Handled:
         intent.asked_by, signed_in()
     ):
         return handled
-    reply = await ask(call, intent.refund_id, partial(_form, call, handled))
-    return handled if reply is None else await _decide(call, handled, reply)
+    form = partial(_form, call, handled)
+    reply = await ask(call, intent.refund_id, form, again=handled.already_done)
+    if reply is None:
+        return handled
+    return await _decide(call, replace(handled, already_done=reply.again), reply)
 
 
 def signed_in() -> str | None:
@@ -217,8 +229,8 @@ async def _decide(call: ToolCall, handled: Handled, reply: Reply) -> Handled:
     if reply.result.action == "decline":
         by_itself = reply.seconds < FASTEST_PERSON_SECONDS
         if not (by_itself and "command" in call.workspace.settings.approval_doors):
-            await desk.deny(intent.refund_id, _by_host())
-            return await desk.get(intent.refund_id)
+            denied = await desk.deny(intent.refund_id, _by_host())
+            return replace(await desk.get(intent.refund_id), already_done=denied is None)
         return replace(handled, undecided=_TOO_FAST)
     wrong = reply.result.action == "accept"
     return replace(handled, undecided=_MISTYPED if wrong else _CLOSED)
