@@ -125,6 +125,65 @@ async def test_a_server_says_of_itself_only_what_its_store_has(home: Path, platf
         assert "several stores" in (both.client.instructions or "")
 
 
+# --- what is offered where only whole lines are refunded --------------------------------------
+
+
+@pytest.mark.parametrize("tool", ["check_refund", "refund_order"])
+async def test_a_store_of_whole_lines_offers_a_line_or_the_order_and_no_amount(
+    home: Path, era: str, tool: str
+) -> None:
+    async with at(home, "paynow", era=era) as door:
+        offered = door.tools[tool]
+        arguments = offered.input_schema["properties"]
+        assert not {"amount_minor", "quantity"} & set(arguments)
+        assert arguments["item_ids"]["maxItems"] == 1
+        assert "one whole line" in (offered.description or "")
+        assert "amount_minor" not in (offered.description or "")
+        refused = await door.error(tool, order_id="..", reason="late", full=True)
+        assert "it takes order_id" in refused
+        assert "amount_minor" not in refused
+        assert "quantity" not in refused
+
+
+async def test_which_of_the_two_it_is_has_to_be_said(home: Path) -> None:
+    async with at(home, "paynow") as door:
+        refused = await door.error("refund_order", order_id=AN_ORDER["paynow"], reason="late")
+        assert "item_ids, full must be given as exactly one of them" in refused
+
+
+@pytest.mark.parametrize("tool", ["check_refund", "refund_order"])
+async def test_beside_a_store_that_refunds_amounts_they_are_offered(home: Path, tool: str) -> None:
+    async with at_all(home, "clawver", "paynow") as (door, _), at(home, "clawver") as alone:
+        arguments = dict(door.tools[tool].input_schema["properties"])
+        assert arguments.pop("store")["enum"] == ["clawver", "paynow"]
+        assert list(arguments) == list(alone.tools[tool].input_schema["properties"])
+        assert door.tools[tool].description == alone.tools[tool].description
+
+
+async def test_beside_a_store_that_refunds_nothing_lines_alone_are_offered(home: Path) -> None:
+    async with at_all(home, "paynow", "cloove") as (door, _):
+        assert "amount_minor" not in door.tools["refund_order"].input_schema["properties"]
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+async def test_the_example_of_an_orders_id_is_one_of_that_platform(
+    home: Path, platform: str
+) -> None:
+    async with at(home, platform) as door:
+        for name, tool in door.tools.items():
+            told = tool.input_schema["properties"].get("order_id", {}).get("description", "")
+            assert ("ord_" in told) is (platform == "clawver" and bool(told)), name
+            for example in re.findall(r"e\.g\. (\S+)", told):
+                read = text_of(await door.call("get_order", order_id=example))
+                assert not read.startswith(Code.INVALID_ARGUMENT)
+
+
+async def test_of_several_platforms_no_ones_ids_are_the_example(home: Path) -> None:
+    async with at_all(home) as (door, _):
+        told = door.tools["get_order"].input_schema["properties"]["order_id"]["description"]
+        assert told == "As list_orders shows it"
+
+
 # --- what a store cannot do -----------------------------------------------------------------
 
 

@@ -32,6 +32,7 @@ class Capabilities:
     order can be cancelled, with a refund or without.
     `refundable_payment` are the payment words on which it takes a refund where it reports
     one; `refundable_status` are its own order words on which it does where it does not.
+    `order_id_like` says what the id of an order looks like.
     """
 
     platform: str
@@ -53,6 +54,7 @@ class Capabilities:
     imports: bool = False
     links: bool = False
     records: bool = False
+    order_id_like: str = "e.g. ord_abc123"
 
     @property
     def cancel(self) -> bool:

@@ -44,6 +44,7 @@ CAPABILITIES = Capabilities(
     refund_forms=frozenset(),
     marker=False,
     records=True,
+    order_id_like="A GUID, from list_orders",
 )
 DEADLINES = Deadlines()
 

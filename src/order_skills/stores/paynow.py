@@ -44,6 +44,7 @@ CAPABILITIES = Capabilities(
     # The payment is derived from the order's own word.
     refundable_status=frozenset({"completed"}),
     downloads=True,
+    order_id_like="Digits, e.g. 411486491630371001",
 )
 
 # --- calls ------------------------------------------------------------------------------

@@ -42,6 +42,7 @@ CAPABILITIES = Capabilities(
     cancellable=parsing.CANCELLABLE,
     imports=True,
     links=True,
+    order_id_like="A GUID, or the external id",
 )
 
 # --- calls ------------------------------------------------------------------------------

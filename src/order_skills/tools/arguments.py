@@ -6,7 +6,7 @@ tool does not have is refused. The SDK's own reading would accept all of these.
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -26,9 +26,14 @@ ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$"
 
 
 class Arguments(BaseModel):
-    """Base of every tool's arguments."""
+    """Base of every tool's arguments.
+
+    Attributes:
+        untold: arguments that are taken, to be refused in words of their own, and not offered.
+    """
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
+    untold: ClassVar[frozenset[str]] = frozenset()
 
 
 def _instant(value: str) -> str:
@@ -93,7 +98,10 @@ def _link(value: str) -> str:
 
 REFUND_ID_PATTERN = r"^rr_[0-9a-z]{4,32}$"
 
-OrderId = Annotated[str, Field(pattern=ID_PATTERN, description="e.g. ord_abc123")]
+# Of another platform's ids something else is told.
+ORDER_ID_LIKE = "e.g. ord_abc123"
+OF_ANY_STORE = "As list_orders shows it"
+OrderId = Annotated[str, Field(pattern=ID_PATTERN, description=ORDER_ID_LIKE)]
 ItemId = Annotated[str, Field(pattern=ID_PATTERN, description="item_id from get_order")]
 CheckoutId = Annotated[str, Field(pattern=ID_PATTERN, description="The order's checkout_id")]
 RefundId = Annotated[str, Field(pattern=REFUND_ID_PATTERN, description="e.g. rr_7f3k2m9a0b")]
@@ -169,7 +177,8 @@ def read(model: type[Arguments], raw: Mapping[str, Any], tool: str) -> Arguments
 
 def refused(argument: str, problem: str, model: type[Arguments], tool: str) -> Refusal:
     """INVALID_ARGUMENT with the arguments that the tool takes."""
-    taken = ", ".join(_taken(name, field) for name, field in model.model_fields.items())
+    offered = {n: field for n, field in model.model_fields.items() if n not in model.untold}
+    taken = ", ".join(_taken(name, field) for name, field in offered.items())
     return invalid(argument, problem, f"call {tool} again; it takes {taken}")
 
 
@@ -187,7 +196,7 @@ def exactly_one(tool: str, model: type[Arguments], **given: object) -> None:
         Refusal: INVALID_ARGUMENT.
     """
     if sum(value is not None for value in given.values()) != 1:
-        names = ", ".join(given)
+        names = ", ".join(name for name in given if name not in model.untold)
         raise refused(names, "must be given as exactly one of them", model, tool)
 
 

@@ -14,7 +14,7 @@ from order_skills.tools.arguments import AmountMinor, Arguments, OrderId
 from order_skills.tools.declare import Effect, ErrorAnswer, ToolCall, ToolSpec
 from order_skills.tools.personal_data import shown
 from order_skills.tools.refund_answers import RefundAnswer, in_words, rejected
-from order_skills.tools.refunds import Reason
+from order_skills.tools.refund_arguments import Reason
 
 
 class CancelOrderArguments(Arguments):

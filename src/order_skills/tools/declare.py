@@ -60,9 +60,18 @@ class ToolCall:
 
 
 @dataclass(frozen=True)
+class Offer:
+    """How a tool is offered: what it says of itself, and the arguments that it tells of."""
+
+    description: str
+    arguments: type[Arguments]
+
+
+@dataclass(frozen=True)
 class ToolSpec(Generic[A]):
     """A tool. `needs` says which stores can serve it; `run` does the work.
 
+    `of_lines`: how it is offered where every store refunds whole lines and no amounts.
     `wanted`: whether this owner has set up what it is about.
     `repeatable`: whether calling it again with the same arguments changes nothing more.
     `additive`: whether what it changes only adds to the store, so that nothing is lost by it.
@@ -85,6 +94,13 @@ class ToolSpec(Generic[A]):
         default=lambda store: {"status": store.statuses}
     )
     rest: Mapping[str, str] = field(default_factory=dict)
+    of_lines: Offer | None = None
+
+    def offer(self, stores: Collection[Capabilities]) -> Offer:
+        """How it is offered where these stores serve it."""
+        if self.of_lines is not None and all(store.refunds_lines for store in stores):
+            return self.of_lines
+        return Offer(self.description, self.arguments)
 
     def hints(self) -> ToolAnnotations:
         """All four hints, always. Reading a store is open world: its data is not ours."""
@@ -121,37 +137,41 @@ class DeclaredTool(Tool):
     _workspace: "Workspace" = PrivateAttr()
     _menu: Menu = PrivateAttr()
     _choices: Mapping[str, Collection[str]] = PrivateAttr()
+    _order_id_like: str = PrivateAttr()
     _described: bool = PrivateAttr(default=False)
 
     @classmethod
     def declare(cls, spec: ToolSpec[Any], workspace: "Workspace", menu: Menu) -> "DeclaredTool":
         """The tool as this workspace's stores and mode have it."""
         choices: dict[str, dict[str, None]] = {}
-        for store in workspace.stores.values():
-            if spec.needs(store.capabilities):
-                for argument, words in spec.choices(store.capabilities).items():
-                    choices.setdefault(argument, {}).update(dict.fromkeys(words))
-        serving = [name for name, s in workspace.stores.items() if spec.needs(s.capabilities)]
+        serving = {n: s.capabilities for n, s in workspace.stores.items()}
+        serving = {n: store for n, store in serving.items() if spec.needs(store)}
+        for store in serving.values():
+            for argument, words in spec.choices(store).items():
+                choices.setdefault(argument, {}).update(dict.fromkeys(words))
         choices["store"] = dict.fromkeys(serving)
+        offer = spec.offer(serving.values())
+        likes = {store.order_id_like for store in serving.values()}
         tool = _blank().model_copy(
             update={
                 "name": spec.name,
                 "title": spec.title,
-                "description": spec.description,
+                "description": offer.description,
                 "annotations": spec.hints(),
                 "fn_metadata": _blank().fn_metadata.model_copy(),
             }
         )
         tool._spec, tool._workspace, tool._menu = spec, workspace, menu
-        tool._arguments = _with_store(spec.arguments, tuple(workspace.stores), tuple(serving))
+        tool._arguments = _with_store(offer.arguments, tuple(workspace.stores), tuple(serving))
         tool._choices = choices
+        tool._order_id_like = likes.pop() if len(likes) == 1 else arguments.OF_ANY_STORE
         return tool
 
     def describe(self) -> None:
         """Make its schemas, which a list needs and no call does."""
         if self._described:
             return
-        self.parameters = schemas.of_arguments(self._arguments, self._choices)
+        self.parameters = schemas.of_arguments(self._arguments, self._choices, self._order_id_like)
         self.fn_metadata.output_schema = schemas.of_answer(
             self._spec.answer,
             sandbox=self._workspace.settings.sandbox,

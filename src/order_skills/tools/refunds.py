@@ -1,52 +1,21 @@
 """check_refund, refund_order and get_refund."""
 
-import re
-from typing import Annotated
-
-from pydantic import AfterValidator, Field, StringConstraints
-
-from order_skills import text
 from order_skills.answers import Answer
 from order_skills.errors import AgentError, Code
 from order_skills.orders import Order
-from order_skills.refunds.amounts import MARKER, markers
+from order_skills.refunds.amounts import markers
 from order_skills.refunds.intents import Intent, Request, State
 from order_skills.refunds.rules import Decision
 from order_skills.tools import approval, arguments
-from order_skills.tools.arguments import AmountMinor, Arguments, ItemId, OrderId, RefundId, Yes
-from order_skills.tools.declare import Effect, ToolCall, ToolSpec
+from order_skills.tools.arguments import Arguments, RefundId
+from order_skills.tools.declare import Effect, Offer, ToolCall, ToolSpec
 from order_skills.tools.refund_answers import RefundAnswer, answer
-
-REASON_CAP = 200
-_LIKE_MARKER = re.compile(MARKER.pattern, re.IGNORECASE)
-
-ItemIds = Annotated[
-    list[ItemId], Field(min_length=1, max_length=50, description="Refund these items' totals")
-]
-Quantity = Annotated[
-    int, Field(ge=1, le=10_000, description="That many pieces of the one item in item_ids")
-]
-
-
-def _plain_reason(value: str) -> str:
-    """The reason without what nobody can see, and without anything that looks like our marker.
-
-    Cleaned first: a marker with something invisible in it is one after cleaning. In any case
-    of letters: reading back does not tell them apart.
-    """
-    plain = _LIKE_MARKER.sub("", text.clean(value, REASON_CAP)).strip()
-    if not any(c.isalnum() for c in plain):
-        raise ValueError("must not be empty")
-    return plain
-
-
-class CheckRefundArguments(Arguments):
-    """What check_refund takes."""
-
-    order_id: OrderId
-    amount_minor: AmountMinor | None = None
-    item_ids: ItemIds | None = None
-    quantity: Quantity | None = None
+from order_skills.tools.refund_arguments import (
+    CheckLineRefundArguments,
+    CheckRefundArguments,
+    RefundLineArguments,
+    RefundOrderArguments,
+)
 
 
 class BlockerAnswer(Answer):
@@ -156,29 +125,6 @@ def _earlier(order: Order, history: tuple[Intent, ...]) -> list[EarlierRefund]:
     ]
 
 
-Reason = Annotated[
-    str,
-    # In this order: what is too long is refused, not cut.
-    StringConstraints(min_length=1, max_length=REASON_CAP),
-    AfterValidator(_plain_reason),
-    Field(description="For the owner and the store"),
-]
-
-
-class RefundOrderArguments(Arguments):
-    """What refund_order takes."""
-
-    order_id: OrderId
-    reason: Reason
-    amount_minor: AmountMinor | None = None
-    item_ids: ItemIds | None = None
-    full: Annotated[Yes | None, Field(description="All that is left")] = None
-    quantity: Quantity | None = None
-    repeat_of: Annotated[
-        RefundId | None, Field(description="Only for a second equal refund, wanted by a person")
-    ] = None
-
-
 async def refund_order(call: ToolCall, given: RefundOrderArguments) -> RefundAnswer:
     """Refund, or ask a person to approve it, or answer with the same refund made before."""
     arguments.exactly_one(
@@ -240,21 +186,34 @@ CHECK_REFUND = ToolSpec(
     run=check_refund,
     rest={"earlier_refunds": "remaining_minor counts them all"},
     needs=lambda store: store.refunds,
+    of_lines=Offer(
+        "Say what the refund of one whole line (item_ids with its item_id), or of the whole order "
+        "(without item_ids), would be and what stands against it, without making one: the amount, "
+        "what is left, earlier refunds, whether a person must approve. refund_order makes the "
+        "refund.",
+        CheckLineRefundArguments,
+    ),
+)
+_FACTS = (
+    "It cannot be undone; the money goes back the way it was paid in 1-5 business days. A person "
+    "may have to approve it first; you cannot. Calling again with the same arguments never "
+    "refunds twice: it answers how the first one stands. When the outcome is unknown, ask "
+    "get_refund."
 )
 REFUND_ORDER = ToolSpec(
     name="refund_order",
     title="Refund an order",
-    description=(
-        "Refund an order: exactly one of amount_minor, item_ids or full. It cannot be undone; "
-        "the money goes back the way it was paid in 1-5 business days. A person may have to "
-        "approve it first; you cannot. Calling again with the same arguments never refunds "
-        "twice: it answers how the first one stands. When the outcome is unknown, ask get_refund."
-    ),
+    description="Refund an order: exactly one of amount_minor, item_ids or full. " + _FACTS,
     effect=Effect.MOVES_MONEY,
     arguments=RefundOrderArguments,
     answer=RefundAnswer,
     run=refund_order,
     needs=lambda store: store.refunds,
+    of_lines=Offer(
+        "Refund one whole line of an order (item_ids with its item_id) or the whole order (full), "
+        "never an amount; one call for each line. " + _FACTS,
+        RefundLineArguments,
+    ),
 )
 GET_REFUND = ToolSpec(
     name="get_refund",

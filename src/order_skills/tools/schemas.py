@@ -11,10 +11,22 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode
 
+from order_skills.tools.arguments import ORDER_ID_LIKE, Arguments
 
-def of_arguments(model: type[BaseModel], narrowed: Mapping[str, Collection[str]]) -> dict[str, Any]:
-    """The input schema; `narrowed` replaces an argument's enum by what the stores can have."""
+
+def of_arguments(
+    model: type[Arguments], narrowed: Mapping[str, Collection[str]], order_id_like: str
+) -> dict[str, Any]:
+    """The input schema; `narrowed` replaces an argument's enum by what the stores can have.
+
+    `order_id_like`: what stands for the example of an order's id.
+    """
     schema = _compact(_made(model, "validation"), keep_text=True)
+    for name in model.untold:
+        del schema["properties"][name]
+    for argument in schema.get("properties", {}).values():
+        if argument.get("description") == ORDER_ID_LIKE:
+            argument["description"] = order_id_like
     for name, words in narrowed.items():
         if name in schema.get("properties", {}):
             argument = schema["properties"][name]
