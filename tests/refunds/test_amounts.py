@@ -147,7 +147,7 @@ def test_an_amount_may_be_all_that_is_left_and_no_more(amount: int, found: list[
 def test_too_much_is_refused_with_what_is_left() -> None:
     blocker = decided(order(refunded(500)), request(2001)).blockers[0]
     assert blocker.message == (
-        "asked 20.01 USD, 20.00 USD is left of order ord_1 (1 earlier refunds)"
+        "asked 20.01 USD, 20.00 USD is left of order ord_1 (1 earlier refund)"
     )
     assert 'check_refund(order_id="ord_1")' in blocker.next_step
 

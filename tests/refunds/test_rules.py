@@ -224,6 +224,13 @@ def test_the_daily_count_counts_this_refund_too(spent: int, passes: bool) -> Non
         assert "ORDER_SKILLS_DAILY_REFUND_COUNT is 3 refunds" in found.blockers[0].message
 
 
+@pytest.mark.parametrize(("count", "told"), [(0, "0 refunds"), (1, "1 refund"), (2, "2 refunds")])
+def test_a_limit_of_one_refund_is_told_as_one(count: int, told: str) -> None:
+    policy = Policy(never=True, limits=Limits(daily_refund_count=count))
+    found = decided(order(), ASK, policy=policy, spent=Spent(0, count))
+    assert f"ORDER_SKILLS_DAILY_REFUND_COUNT is {told}, and" in found.blockers[0].message
+
+
 def test_a_limit_is_told_as_money_and_no_approval_lifts_it() -> None:
     policy = Policy(limits=Limits(max_refund_minor=499))
     found = decided(order(), ASK, policy=policy)

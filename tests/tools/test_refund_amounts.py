@@ -125,7 +125,7 @@ async def test_a_refusal_names_the_amounts_and_the_next_call(sending: Doors) -> 
         )
         assert text == (
             "EXCEEDS_REMAINING: asked 49.99 USD, 34.99 USD is left of order ord_1003 "
-            '(1 earlier refunds). Next: check_refund(order_id="ord_1003") shows what is possible.'
+            '(1 earlier refund). Next: check_refund(order_id="ord_1003") shows what is possible.'
         )
 
 

@@ -170,7 +170,7 @@ async def test_two_refunds_of_one_order_at_once_are_not_both_sent_at_once(
 LIMITS: dict[str, tuple[dict[str, str], int, str]] = {
     "each refund": ({"ORDER_SKILLS_MAX_REFUND_MINOR": "499"}, 0, "4.99 USD"),
     "a day's sum": ({"ORDER_SKILLS_DAILY_REFUND_MINOR": "1000"}, 1, "10.00 USD"),
-    "a day's count": ({"ORDER_SKILLS_DAILY_REFUND_COUNT": "1"}, 1, "1 refunds"),
+    "a day's count": ({"ORDER_SKILLS_DAILY_REFUND_COUNT": "1"}, 1, "1 refund,"),
     "none at all": ({"ORDER_SKILLS_DAILY_REFUND_COUNT": "0"}, 0, "0 refunds"),
 }
 

@@ -159,6 +159,6 @@ def fits(case: Case, amount: int, remaining: int | None) -> None:
     case.block(
         Code.EXCEEDS_REMAINING,
         f"asked {case.shown(amount)}, {case.shown(remaining)} is left of order "
-        f"{case.order.order_id} ({earlier} earlier refunds)",
+        f"{case.order.order_id} ({earlier} earlier refund{'' if earlier == 1 else 's'})",
         f"{case.check} shows what is possible",
     )
