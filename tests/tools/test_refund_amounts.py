@@ -109,13 +109,43 @@ async def test_what_may_not_be_is_refused_before_anything_is_sent(
         before = door.refunded(order_id)
         decision, result = await both(door, order_id=order_id, **form)
         assert decision["allowed"] is False
-        assert decision["blockers"][0]["code"] == code
+        blocker = decision["blockers"][0]
+        assert blocker["code"] == code
         text = result.content[0].text
         assert code_of(text) is code
+        # Who checks first is told the same, with what to do now.
+        assert text == f"{code}: {blocker['message']}."
+        assert ". Next: " in blocker["message"]
         # By the order, or by an item of it.
         assert order_id.removeprefix("ord_") in text
         assert door.posts == 0
         assert door.refunded(order_id) == before
+
+
+async def test_a_next_step_that_several_blockers_share_is_told_once(sending: Doors) -> None:
+    async with sending() as door:
+        door.box.faults.add(
+            edited(
+                ORDER,
+                data__order__status="on_hold",
+                data__order__paymentStatus="partially_refunded",
+            )
+        )
+        decision = await door.answer("check_refund", order_id="ord_1001")
+        told = [blocker["message"] for blocker in decision["blockers"]]
+        assert len(told) == 2
+        asked = [message.partition(". Next: ")[2] for message in told]
+        assert asked == ["ask the owner to look at the order in the store", ""]
+
+
+async def test_where_nothing_can_be_refunded_no_step_leads_to_a_refund(sending: Doors) -> None:
+    async with sending(ORDER_SKILLS_READ_ONLY="1") as door:
+        decision = await door.answer("check_refund", order_id="ord_1003", amount_minor=4999)
+        first, second = decision["blockers"]
+        assert first["message"] == (
+            "this server only reads. Next: tell the person that the owner switched refunds off here"
+        )
+        assert (second["code"], "Next: " in second["message"]) == (Code.EXCEEDS_REMAINING, False)
 
 
 async def test_a_refusal_names_the_amounts_and_the_next_call(sending: Doors) -> None:

@@ -225,7 +225,11 @@ def _limits(case: Case, amount: int, limits: Limits, spent: Spent) -> None:
     found = over_limit(amount, limits, spent)
     if found is not None:
         name, allowed = found
-        limit = f"{allowed} refund{'' if allowed == 1 else 's'}" if name.endswith("COUNT") else case.shown(allowed)
+        limit = (
+            f"{allowed} refund{'' if allowed == 1 else 's'}"
+            if name.endswith("COUNT")
+            else case.shown(allowed)
+        )
         case.block(
             Code.OVER_LIMIT,
             f"the owner's limit {name} is {limit}, and {case.shown(amount)} would pass it",

@@ -85,10 +85,26 @@ def _checked(order: Order, decision: Decision, history: tuple[Intent, ...]) -> C
         currency=decision.currency,
         amount_minor=decision.amount_minor,
         remaining_minor=decision.remaining_minor,
-        blockers=[BlockerAnswer(code=b.code, message=b.message) for b in decision.blockers],
+        blockers=_blockers(decision),
         needs_approval=bool(decision.needs_person),
         earlier_refunds=_earlier(order, history),
     )
+
+
+def _blockers(decision: Decision) -> list[BlockerAnswer]:
+    """What stands against it, each with what to do, as the error of refund_order says it."""
+    told: list[BlockerAnswer] = []
+    only_reads = any(blocker.code is Code.READ_ONLY for blocker in decision.blockers)
+    steps: set[str] = set()
+    for blocker in decision.blockers:
+        message = blocker.message
+        # Where this server only reads, no other step leads anywhere.
+        leads_on = blocker.code is Code.READ_ONLY or not only_reads
+        if leads_on and blocker.next_step not in steps:
+            message = f"{message}. Next: {blocker.next_step}"
+            steps.add(blocker.next_step)
+        told.append(BlockerAnswer(code=blocker.code, message=message))
+    return told
 
 
 def _earlier(order: Order, history: tuple[Intent, ...]) -> list[EarlierRefund]:
