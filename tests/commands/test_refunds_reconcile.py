@@ -140,6 +140,10 @@ def test_a_ledger_set_back_to_before_a_refund_blocks_its_order_until_reconcile_s
     assert "refunds reconcile" in scene.refusal(600)
     code, (finding,) = told(scene)
     assert (code, finding["kind"]) == (0, "settled")
+    # It was waiting, as far as this ledger knew: nobody had given it up.
+    assert f"{refund_id} was awaiting_approval and is refunded" in finding["text"]
+    assert "LOST: it was sent, and this ledger had lost that" in finding["text"]
+    assert "given up" not in finding["text"]
     assert scene.intent(refund_id).state is State.SUCCEEDED
     lost, settled = scene.events(refund_id)[-2:]
     assert lost.why == "the store shows it: this ledger lost that it was sent"

@@ -193,11 +193,13 @@ class _Look:
         in_doubt = intent.state in (State.UNKNOWN, State.NEEDS_HUMAN)
         if not in_doubt and not shown:
             return []
-        now = intent
+        now, late = intent, sending.GIVEN_UP
         if intent.state is State.PREPARED:
-            now = await self._set_right(intent)
+            now, late = await self._set_right(intent), sending.LOST
         if now.state in _MAY_BE_SETTLED:
-            now = await settling.conclude(self._ledger, now, order, self._schedule, self._by)
+            now = await settling.conclude(
+                self._ledger, now, order, self._schedule, self._by, late=late
+            )
         text = f"{refund_id} was {intent.outcome} and is {now.outcome}: {now.why}"
         if now.state is intent.state:
             text = f"{refund_id} is {now.outcome}: {now.why}"

@@ -41,7 +41,8 @@ DEADLINE_SECONDS = Deadlines().call + START_WITHIN_SECONDS + 5.0
 _DOUBTFUL_NO = frozenset({409, 422})
 # A ledger that was locked or full takes an outcome a little later.
 _RECORD_AGAIN_AFTER = (0.2, 1.0, 5.0, 10.0)
-_LATE = "LATE: the store made it after it had been given up"
+GIVEN_UP = "LATE: the store made it after it had been given up"
+LOST = "LOST: it was sent, and this ledger had lost that; was an older copy put back?"
 
 
 @dataclass(frozen=True)
@@ -212,13 +213,11 @@ def _confirmed(intent: Intent, found: evidence.Evidence) -> Verdict:
     return Verdict(State.UNKNOWN, Change("desk", why))
 
 
-def made(found: evidence.Made, who: str, source: str, *, late: bool = False) -> Change:
-    """What is written down for a refund that the store has."""
-    alarm = None
+def made(found: evidence.Made, who: str, source: str, *, late: str | None = None) -> Change:
+    """What is written down for a refund that the store has; `late`: the alarm, if it came late."""
+    alarm = late
     if found.duplicates:
         alarm = f"DUPLICATE: the store shows this refund {found.duplicates + 1} times"
-    elif late:
-        alarm = _LATE
     if alarm:
         logger.error("refund alarm: %s", alarm)
     return Change(
@@ -254,8 +253,8 @@ async def _record(ledger: AsyncLedger, intent: Intent, verdict: Verdict) -> Inte
         now, change = books.get(intent.refund_id), verdict.change
         if verdict.state is State.SUCCEEDED and now is not None and now.state in LATE:
             # Somebody gave it up while the store took its time.
-            logger.error("refund alarm: %s", _LATE)
-            change = replace(change, alarm=change.alarm or _LATE)
+            logger.error("refund alarm: %s", GIVEN_UP)
+            change = replace(change, alarm=change.alarm or GIVEN_UP)
         moved = books.move(intent.refund_id, verdict.state, change, epoch=intent.epoch)
         return moved or books.get(intent.refund_id) or intent
 

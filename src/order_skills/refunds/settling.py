@@ -77,9 +77,17 @@ async def settle(
 
 
 async def conclude(
-    ledger: AsyncLedger, intent: Intent, order: Order, schedule: Schedule, who: str
+    ledger: AsyncLedger,
+    intent: Intent,
+    order: Order,
+    schedule: Schedule,
+    who: str,
+    *,
+    late: str = sending.GIVEN_UP,
 ) -> Intent:
     """Conclude what can be concluded from this reading; the intent as it stands then.
+
+    `late`: the alarm, where the store has what this ledger holds for never made.
 
     Raises:
         Refusal: LEDGER_UNAVAILABLE.
@@ -100,7 +108,7 @@ async def conclude(
             none = Change(who, "the store shows no refund of ours", evidence=_SHOWS_NONE)
             books.checked(intent.refund_id, none, seen=intent.checks)
         else:
-            verdict = _verdict(intent, found, schedule, now, who)
+            verdict = _verdict(intent, found, schedule, now, who, late=late)
             books.checked(intent.refund_id, seen=intent.checks)
         if verdict is not None:
             books.move(intent.refund_id, verdict.state, verdict.change, epoch=intent.epoch)
@@ -115,10 +123,13 @@ def _verdict(
     schedule: Schedule,
     now: float,
     who: str,
+    *,
+    late: str,
 ) -> sending.Verdict | None:
     """What one reading concludes; None: nothing yet."""
     if isinstance(found, evidence.Made):
-        change = sending.made(found, who, "reading back", late=intent.state in LATE)
+        alarm = late if intent.state in LATE else None
+        change = sending.made(found, who, "reading back", late=alarm)
         return sending.Verdict(State.SUCCEEDED, change)
     if intent.state is not State.UNKNOWN:
         return None
