@@ -99,8 +99,9 @@ def _run(arguments: argparse.Namespace, environ: Mapping[str, str], start: "Star
             )
         case "demo":
             from order_skills import demo
+            from order_skills.commands import host_config
 
-            return demo.run()
+            return demo.run(host_config.as_typed(environ.get("PATH")))
         case "sandbox":
             from order_skills.commands import sandbox
 

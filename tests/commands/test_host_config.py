@@ -5,6 +5,7 @@ import os
 import shlex
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 from typing import Any
 
@@ -269,6 +270,54 @@ def test_else_the_interpreter_runs_the_module_and_never_one_of_the_working_folde
         check=False,
     )
     assert done.stdout.startswith("order-skills ")
+
+
+@pytest.fixture
+def whole(folder: Path) -> Path:
+    """The same folder, of an environment that has what this one has installed."""
+    installed = Path(sysconfig.get_path("purelib"))
+    there = folder.parent / installed.relative_to(sys.prefix)
+    there.parent.mkdir(parents=True)
+    there.symlink_to(installed)
+    interpreter = Path(sys.executable).resolve()
+    (folder.parent / "pyvenv.cfg").write_text(f"home = {interpreter.parent}\n")
+    return folder
+
+
+def test_what_the_demo_ends_with_works_as_typed_where_no_path_leads_to_it(
+    whole: Path, home: Path
+) -> None:
+    command = executable(whole / "order-skills")
+    command.write_text(f'#!/bin/sh\nexec "{whole}/python" -m order_skills "$@"\n')
+    around = environment(home, PATH=os.defpath)
+    shown = _told_by_the_demo(whole, around)
+    assert not shown[0].startswith("order-skills")
+    for typed in (shown[0], f"{shown[1]} --help"):
+        done = subprocess.run(
+            typed, shell=True, env=around, capture_output=True, check=False, timeout=60
+        )
+        assert done.returncode == 0, done.stderr
+
+
+def test_where_the_path_leads_to_it_the_demo_names_the_command_alone(
+    whole: Path, home: Path
+) -> None:
+    executable(whole / "order-skills")
+    around = environment(home, PATH=f"{whole}{os.pathsep}{os.defpath}")
+    shown = _told_by_the_demo(whole, around)
+    assert shown == ["order-skills config claude-desktop", "order-skills init"]
+
+
+def _told_by_the_demo(folder: Path, around: dict[str, str]) -> list[str]:
+    """The commands in the last two lines of the tour."""
+    done = subprocess.run(
+        [str(folder / "python"), "-m", "order_skills", "demo"],
+        env=around,
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
+    return [line.partition(":")[2].strip() for line in done.stdout.splitlines()[-2:]]
 
 
 def test_a_limit_of_this_shell_holds_in_the_host_too(run: Run, home: Path) -> None:

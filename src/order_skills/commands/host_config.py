@@ -7,6 +7,7 @@ import json
 import os
 import shlex
 import shutil
+import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -163,6 +164,15 @@ def _form(host: str, entry: _Entry) -> dict[str, object]:
     if host == "openclaw":
         return {"mcp": {"servers": {SERVER_NAME: asdict(entry)}}}
     return {"mcpServers": {SERVER_NAME: asdict(entry)}}
+
+
+def as_typed(path: str | None) -> str:
+    """How this installation's command is typed in a shell: its name alone where that finds it."""
+    command = _command(path)
+    found = shutil.which(SERVER_NAME, path=path)
+    if found and Path(command[0]).samefile(found):
+        return SERVER_NAME
+    return subprocess.list2cmdline(command) if sys.platform == "win32" else shlex.join(command)
 
 
 def _command(path: str | None) -> list[str]:

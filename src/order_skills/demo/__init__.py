@@ -8,12 +8,12 @@ from order_skills.demo import host, terminal, webhooks
 from order_skills.demo.tour import WIDTH, Tour
 
 
-def run() -> int:
-    """Print the tour; 0 when every step went as told."""
-    return anyio.run(_run)
+def run(command: str) -> int:
+    """Print the tour; 0 when every step went as told. `command`: how this command is typed."""
+    return anyio.run(_run, command)
 
 
-async def _run() -> int:
+async def _run(command: str) -> int:
     tour = Tour()
     await host.show(tour)
     await terminal.show(tour)
@@ -22,6 +22,6 @@ async def _run() -> int:
     if tour.surprises:
         print("This did not go as told: " + "; ".join(tour.surprises), file=sys.stderr)
         return 1
-    print("Try it with your own agent:   order-skills config claude-desktop")
-    print("On your store:                order-skills init")
+    print(f"Try it with your own agent:   {command} config claude-desktop")
+    print(f"On your store:                {command} init")
     return 0
