@@ -1,10 +1,12 @@
 """An issuer's JWTs over HTTP: taken where they are good, refused with the way to a better one."""
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -13,8 +15,9 @@ from mcp.client.streamable_http import streamable_http_client
 
 from order_skills.sandbox import Sandbox
 from order_skills.sandbox.http_server import running
-from serving import ACCEPT, INITIALIZE, Service, served
-from support import ERAS
+from order_skills.signin.jwt import LEEWAY_SECONDS
+from serving import ACCEPT, INITIALIZE, Service, modern, served
+from support import ERAS, PATIENCE
 from tests.signin.token_issuer import AUDIENCE, NAME, Issuer
 
 METADATA = "/.well-known/oauth-protected-resource/mcp"
@@ -27,7 +30,7 @@ def now(**claims: object) -> dict[str, object]:
 
 @asynccontextmanager
 async def protected(
-    tmp_path: Path, issuer: Issuer, name: str = NAME
+    tmp_path: Path, issuer: Issuer, name: str = NAME, table: str = ""
 ) -> AsyncIterator[tuple[Service, Sandbox]]:
     box = Sandbox()
     async with running(box) as url:
@@ -44,11 +47,58 @@ async def protected(
             platform = "clawver"
             key = "{box.api_key}"
             url = "{url}"
+            {table}
             """
         )
         config.chmod(0o600)
         async with served(tmp_path / "home", "--config", str(config)) as service:
             yield service, box
+
+
+# Short, and longer than a request may take.
+A_MOMENT = 3.0
+LISTEN = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "subscriptions/listen",
+    "params": {"notifications": {"resourceSubscriptions": ["orders://ord_1003"]}},
+}
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"], ids=["older protocol", "newer protocol"])
+async def test_a_stream_ends_with_the_token_that_opened_it(tmp_path: Path, method: str) -> None:
+    hooks = 'webhook_secrets = ["whsec_of_thirty_characters_now"]'
+    with Issuer() as issuer:
+        async with (
+            protected(tmp_path, issuer, table=hooks) as (service, _),
+            httpx2.AsyncClient(timeout=PATIENCE) as client,
+        ):
+            lasting = issuer.token(now(shops=["clawver"]))
+            begun = await asked(service, lasting)
+            left = int(time.time() + A_MOMENT) - LEEWAY_SECONDS
+            short = issuer.token(now(iat=left - 60, exp=left, shops=["clawver"]))
+            headers, body = modern(short, LISTEN)
+            given: dict[str, Any] = {"headers": headers, "json": body}
+            if method == "GET":
+                session = {"mcp-session-id": begun.headers["mcp-session-id"], **ACCEPT}
+                given = {"headers": {**session, "authorization": f"Bearer {short}"}}
+            async with client.stream(method, service.url, **given) as stream:
+                assert stream.status_code == 200
+                # It ends whole: what breaks off raises here.
+                async with asyncio.timeout(PATIENCE):
+                    async for _ in stream.aiter_bytes():
+                        pass
+            assert time.time() >= left + LEEWAY_SECONDS
+            assert (await client.request(method, service.url, **given)).status_code == 401
+            # The session and its holder are as they were.
+            read = {**ACCEPT, "authorization": f"Bearer {lasting}"}
+            session = {"mcp-session-id": begun.headers["mcp-session-id"], **read}
+            pinged = {"jsonrpc": "2.0", "id": 2, "method": "ping"}
+            answer = await client.post(service.url, json=pinged, headers=session)
+            assert answer.status_code == 200
+            code, log = await service.end()
+            assert code == 0, log
+            assert '"error"' not in log
 
 
 async def asked(service: Service, token: str | None) -> httpx2.Response:

@@ -197,15 +197,34 @@ class Gate:
             return
         # From here on it is a stream, and takes no call's place.
         with self._counted(call, by=-1), self._counted(stream):
-            await self._inner(principal, scope, receive, send)
+            await self._lasting(anyio.CancelScope(), principal, scope, receive, send)
 
     async def _stream(
         self, principal: Principal, scope: Scope, receive: Receive, send: Send
     ) -> None:
         """The older protocol's stream of notices, which lasts as long as its client."""
         if self._ending:
-            await come_again(503, "ending", "this server ends", 1)(scope, receive, send)
+            await _ended()(scope, receive, send)
             return
+        life = anyio.CancelScope()
+        self._streams.add(life)
+        try:
+            await self._lasting(life, principal, scope, receive, send)
+        finally:
+            self._streams.discard(life)
+
+    async def _lasting(
+        self,
+        life: anyio.CancelScope,
+        principal: Principal,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """A stream, until its client, its scope or the sign-in that opened it ends."""
+        if self._verifier is not None:
+            left = self._verifier.seconds_left(scope["user"].access_token)
+            life.deadline = anyio.current_time() + left
         began = False
 
         async def told(message: Message) -> None:
@@ -213,15 +232,13 @@ class Gate:
             began = began or message["type"] == "http.response.start"
             await send(message)
 
-        with anyio.CancelScope() as life:
-            self._streams.add(life)
-            try:
-                await self._inner(principal, scope, receive, told)
-            finally:
-                self._streams.discard(life)
+        with life:
+            await self._inner(principal, scope, receive, told)
         if life.cancelled_caught and began:
             # An end in order, for the client and for the server's log.
             await send({"type": "http.response.body", "body": b"", "more_body": False})
+        elif life.cancelled_caught:
+            await _ended()(scope, receive, send)
 
     def _count(self, status: int) -> None:
         self._refused += 1
@@ -229,3 +246,8 @@ class Gate:
         if now - self._logged_at >= _LOG_EVERY_SECONDS:
             logger.warning("sign-ins refused: %d so far, the last with %d", self._refused, status)
             self._logged_at = now
+
+
+def _ended() -> Response:
+    """Of a stream whose time is over before it begins."""
+    return come_again(503, "ending", "this stream's time is over", 1)

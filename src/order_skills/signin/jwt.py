@@ -60,6 +60,10 @@ class JwtChecker:
         self._clock = clock
         self._signatures = jwt.PyJWS(algorithms=list(oauth.algorithms))
 
+    def seconds_left(self, expires_at: int) -> float:
+        """For how long a token that expires then is still taken."""
+        return expires_at + LEEWAY_SECONDS - self._clock()
+
     async def check(self, token: str) -> Checked | None:
         """What the token says, None where it is refused; the reason is logged at `info`.
 

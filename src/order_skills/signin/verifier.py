@@ -1,6 +1,7 @@
 """Which token is whose: the tokens of our own first, then the issuer's JWTs."""
 
 import logging
+import math
 import time
 from collections.abc import Callable
 
@@ -80,6 +81,12 @@ class Verifier:
             subject=checked.subject,
             claims={"iss": checked.issuer},
         )
+
+    def seconds_left(self, token: OrderToken) -> float:
+        """For how long this token is good; one of our own is until the owner revokes it."""
+        if self._jwts is None or token.expires_at is None:
+            return math.inf
+        return self._jwts.seconds_left(token.expires_at)
 
     def _own(self, token: str) -> OrderToken | None:
         found = own_tokens.found_among(token, self._tokens)
