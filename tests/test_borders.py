@@ -110,9 +110,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Who signs in, and with which rights.
     "signin": {"principals", "settings", "http"},
     "views": {"principals", "server", "workspace"},
+    # Health, for who sends clients here.
+    "readiness": {"errors", "refunds"},
     "streamable_http": {
-        "errors",
         "principals",
+        "readiness",
         "settings",
         "signin",
         "server",

@@ -42,6 +42,40 @@ async def test_a_client_of_either_era_reads_and_refunds(home: Path, era: str) ->
     assert len(person.forms) == 1
 
 
+async def test_readiness_does_not_wait_as_long_as_the_ledgers_database(home: Path) -> None:
+    connected, gone = asyncio.Event(), asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """A database that takes connections and never answers."""
+        connected.set()
+        while await reader.read(1_000):
+            pass
+        gone.set()
+        writer.close()
+
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        dsn = f"postgresql://kim@127.0.0.1:{port}/books?connect_timeout={PATIENCE}&sslmode=disable"
+        async with (
+            # Nothing but the probe asks the ledger of a server that only reads.
+            served(home, "--sandbox", ORDER_SKILLS_READ_ONLY="1") as of_its_own,
+            served(
+                home,
+                CLAW_API_KEY="claw_sk_live_0123456789",
+                ORDER_SKILLS_READ_ONLY="1",
+                ORDER_SKILLS_LEDGER=dsn,
+            ) as service,
+            httpx2.AsyncClient(timeout=PATIENCE) as client,
+        ):
+            usable = await client.get(f"{of_its_own.root}/readyz")
+            assert usable.json()["ledger"] == "usable"
+            for _ in range(2):
+                answer = await client.get(f"{service.root}/readyz")
+                assert answer.json() == {"status": "ready", "ledger": "unavailable"}
+            assert connected.is_set()
+            assert not gone.is_set()
+
+
 async def test_two_clients_at_once_share_one_ledger(home: Path) -> None:
     async with (
         served(home, "--sandbox", ORDER_SKILLS_APPROVAL="never") as service,

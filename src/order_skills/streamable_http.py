@@ -7,10 +7,8 @@ their signatures and may come from anywhere a proxy lets through.
 
 import contextlib
 import logging
-import time
 from collections.abc import AsyncIterator, Callable
 
-import anyio
 from mcp.server import transport_security
 from mcp.server.auth.routes import cors_middleware
 from mcp.server.transport_security import TransportSecuritySettings
@@ -23,7 +21,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from order_skills import principals
-from order_skills.errors import Refusal
+from order_skills.readiness import Readiness
 from order_skills.server import OrderServer
 from order_skills.settings_http import HttpSettings
 from order_skills.signin.bodies import MAX_BODY_BYTES
@@ -41,9 +39,6 @@ PATH = "/mcp"
 MAX_SESSIONS = 2_000
 _LOOPBACK = ("127.0.0.1", "[::1]", "localhost")
 _PROXIES = frozenset({b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip"})
-# How long a ledger's answer holds, so that who asks for readiness costs it little.
-_READY_SECONDS = 5.0
-_LEDGER_SECONDS = 3.0
 
 
 class Service:
@@ -65,7 +60,7 @@ class Service:
         http = workspace.settings.http
         self._workspace = workspace
         self._ending = False
-        self._ledger_seen: tuple[float, bool] = (float("-inf"), False)
+        self._readiness = Readiness(workspace.desk.ledger)
         self._views = Views(workspace, serving, self._view)
         self._gate = Gate(self._views.serve, http, SCOPES, self._views.sees)
         self._security = _security(http)
@@ -96,7 +91,7 @@ class Service:
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, application: Starlette) -> AsyncIterator[None]:
-        async with self._views.run():
+        async with self._views.run(), self._readiness.run():
             yield
 
     def _view(
@@ -118,20 +113,8 @@ class Service:
         """
         if self._ending:
             return JSONResponse({"status": "ending"}, 503)
-        seen_at, usable = self._ledger_seen
-        if time.monotonic() - seen_at > _READY_SECONDS:
-            usable = await self._ledger_answers()
-            self._ledger_seen = (time.monotonic(), usable)
+        usable = await self._readiness.ledger_usable()
         return JSONResponse({"status": "ready", "ledger": "usable" if usable else "unavailable"})
-
-    async def _ledger_answers(self) -> bool:
-        with anyio.move_on_after(_LEDGER_SECONDS):
-            try:
-                await self._workspace.desk.ledger.run(lambda books: books.frozen())
-            except Refusal:
-                return False
-            return True
-        return False
 
 
 class _Application:
