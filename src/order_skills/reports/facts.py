@@ -79,6 +79,7 @@ class StoreCheck:
     Attributes:
         title: what the platform calls itself.
         being_fulfilled: paid orders that are confirmed or processing, older ones too.
+        without_tracking: of the period alone; what was sent before is not looked at again.
         note: why it is not complete, or what else to know.
     """
 
@@ -105,7 +106,7 @@ class StoreCheck:
             ("New orders", self.orders),
             ("Being fulfilled", self.being_fulfilled),
             ("Waiting too long", len(self.waiting)),
-            ("Shipped without tracking", len(self.without_tracking)),
+            ("New, shipped without tracking", len(self.without_tracking)),
             ("Refunds waiting for approval", self.refunds.count("waits for approval")),
             ("Refunds in doubt", self.refunds.count("in doubt", "needs a person")),
         )
@@ -115,7 +116,7 @@ class StoreCheck:
         """The orders that a person should look at, under the headings they have in a report."""
         named = (
             ("Waiting too long", self.waiting),
-            ("Shipped without tracking", self.without_tracking),
+            ("New, shipped without tracking", self.without_tracking),
             ("Also to look at", self.other),
         )
         return tuple((heading, orders) for heading, orders in named if orders)
