@@ -100,7 +100,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "webhooks",
         "principals",
     },
-    "guides": {"errors", "text", "stores", "tools", "webhooks", "workspace"},
+    "guides": {"errors", "principals", "text", "stores", "tools", "webhooks", "workspace"},
     "server": {"errors", "principals", "settings", "tools", "workspace", "guides", "observing"},
     # What several processes have to share.
     "replicas": {"errors", "settings", "webhooks"},

@@ -10,6 +10,7 @@ listens then, and proves nothing: the host reads the order.
 
 import contextlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -27,7 +28,9 @@ from mcp.types import (
     UnsubscribeRequestParams,
 )
 
+from order_skills import principals
 from order_skills.errors import Code, Refusal, invalid
+from order_skills.principals import LOCAL, Principal
 from order_skills.protocol_errors import protocol_error
 from order_skills.resources import Place, place, template
 from order_skills.workspace import Workspace
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
 
 # For all hosts of a server together: what they hold here is bounded.
 MAX_ADDRESSES = 10_000
+# Of one sign-in, so that it leaves room for others'.
+MAX_ADDRESSES_OF_ONE = 1_000
 # A host that takes longer to take a notice hears of no more.
 SEND_SECONDS = 5.0
 # Marks the sessions whose end is waited for.
@@ -57,6 +62,14 @@ def register(server: MCPServer[Any], workspace: Workspace) -> None:
     server.middleware.append(_promise_no_more)
 
 
+@dataclass
+class _Wish:
+    """What one session, or one stream of the newer protocol, wants to hear of, and whose it is."""
+
+    caller: Principal = field(default_factory=principals.current)
+    orders: dict[str, Place] = field(default_factory=dict)
+
+
 class Notices:
     """Who wants to hear of which orders, of both protocols."""
 
@@ -64,9 +77,8 @@ class Notices:
         self._workspace = workspace
         self._bus = InMemorySubscriptionBus()
         self._handler = ListenHandler(self._bus)
-        # What each session, or each stream of the newer protocol, subscribed to.
-        self._sessions: dict[Connection, dict[str, Place]] = {}
-        self._streams: dict[object, dict[str, Place]] = {}
+        self._sessions: dict[Connection, _Wish] = {}
+        self._streams: dict[object, _Wish] = {}
         self._begin = anyio.Lock()
         self._end: Callable[[], None] | None = None
 
@@ -90,13 +102,15 @@ class Notices:
             )
         if (at := place(self._workspace, params.uri)) is None:
             raise self._nothing_to_tell("uri")
-        if params.uri in self._sessions.get(connection, ()):
+        wish = self._sessions.get(connection) or _Wish()
+        if params.uri in wish.orders:
             return EmptyResult()
         self._refuse_too_many(1)
         if _KNOWN not in connection.state:
             connection.state[_KNOWN] = True
             connection.exit_stack.callback(self._forget, connection)
-        self._sessions.setdefault(connection, {})[params.uri] = at
+        self._sessions[connection] = wish
+        wish.orders[params.uri] = at
         try:
             await self._watch()
         except BaseException:
@@ -132,7 +146,7 @@ class Notices:
     @contextlib.contextmanager
     def _stream(self, orders: dict[str, Place]) -> Iterator[None]:
         token = object()
-        self._streams[token] = orders
+        self._streams[token] = _Wish(orders=orders)
         try:
             yield
         finally:
@@ -148,9 +162,10 @@ class Notices:
                     raise protocol_error(error) from None
 
     def _drop(self, connection: Connection, uri: str) -> None:
-        wanted = self._sessions.get(connection, {})
-        wanted.pop(uri, None)
-        if not wanted:
+        if (wish := self._sessions.get(connection)) is None:
+            return
+        wish.orders.pop(uri, None)
+        if not wish.orders:
             self._forget(connection)
 
     def _forget(self, connection: Connection) -> None:
@@ -167,11 +182,11 @@ class Notices:
         """Tell whoever subscribed to the order."""
         at = (what.account, what.order_id)
         # A stream picks its own out of all; each address is one event however many want it.
-        for uri in {uri for wanted in self._streams.values() for uri in _of(wanted, at)}:
+        for uri in {uri for wish in self._streams.values() for uri in _of(wish, at)}:
             await self._bus.publish(ResourceUpdated(uri))
         async with anyio.create_task_group() as tasks:
-            for connection, wanted in self._sessions.items():
-                for uri in _of(wanted, at):
+            for connection, wish in self._sessions.items():
+                for uri in _of(wish, at):
                     tasks.start_soon(self._send, connection, uri)
 
     def closed(self) -> None:
@@ -190,19 +205,28 @@ class Notices:
         return protocol_error(invalid(argument, "names nothing that changes are told of", step))
 
     def _refuse_too_many(self, more: int) -> None:
-        held = sum(map(len, (*self._sessions.values(), *self._streams.values())))
+        caller = principals.current()
+        wishes = (*self._sessions.values(), *self._streams.values())
+        held = sum(len(wish.orders) for wish in wishes)
+        own = sum(len(wish.orders) for wish in wishes if wish.caller == caller)
+        if caller is not LOCAL and own + more > MAX_ADDRESSES_OF_ONE:
+            raise _too_many(f"one sign-in of no more than {MAX_ADDRESSES_OF_ONE}")
         if held + more > MAX_ADDRESSES:
-            raise protocol_error(
-                Refusal(
-                    Code.OVER_LIMIT,
-                    f"this server tells of no more than {MAX_ADDRESSES} orders at once",
-                    "unsubscribe from some; recent_events has what happened",
-                )
-            )
+            raise _too_many(f"of no more than {MAX_ADDRESSES}")
 
 
-def _of(wanted: dict[str, Place], at: Place) -> list[str]:
-    return [uri for uri, order in wanted.items() if order == at]
+def _too_many(most: str) -> MCPError:
+    return protocol_error(
+        Refusal(
+            Code.OVER_LIMIT,
+            f"this server tells {most} orders at once",
+            "unsubscribe from some; recent_events has what happened",
+        )
+    )
+
+
+def _of(wish: _Wish, at: Place) -> list[str]:
+    return [uri for uri, order in wish.orders.items() if order == at]
 
 
 def _connection(ctx: ServerRequestContext[Any, Any]) -> Connection:

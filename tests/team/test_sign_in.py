@@ -13,7 +13,9 @@ import httpx2
 import pytest
 from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.exceptions import MCPError
 
+from order_skills.notices import MAX_ADDRESSES_OF_ONE
 from order_skills.sandbox import Sandbox
 from order_skills.sandbox.http_server import running
 from order_skills.signin.gate import MOST_AT_ONCE
@@ -282,6 +284,35 @@ async def test_who_listens_takes_no_calls_place_and_has_an_end(tmp_path: Path) -
         read = call("get_order", store="north", order_id="ord_1003")
         headers, body = modern(token_of("reader"), read)
         assert (await client.post(url, headers=headers, json=body)).status_code == 200
+
+
+@pytest.mark.filterwarnings("ignore:resources/.* is removed")
+@pytest.mark.parametrize("era", ERAS)
+async def test_one_sign_in_that_subscribes_to_all_it_can_leaves_room_for_others(
+    tmp_path: Path, era: str
+) -> None:
+    hooks = 'webhook_secrets = ["whsec_of_thirty_characters_now"]\n'
+    all_it_can = [f"orders://north/ord_{number}" for number in range(MAX_ADDRESSES_OF_ONE)]
+
+    async with (
+        # The older protocol asks once for each.
+        team(tmp_path, table=hooks, http="requests_per_minute = 10_000") as place,
+        place.client("refunder", era) as greedy,
+        place.client("second", era) as other,
+        AsyncExitStack() as streams,
+    ):
+
+        async def subscribe(client: Client, uris: list[str]) -> None:
+            if era == ERAS[1]:
+                await streams.enter_async_context(client.listen(resource_subscriptions=uris))
+                return
+            for uri in uris:
+                await client.subscribe_resource(uri)
+
+        await subscribe(greedy, all_it_can)
+        with pytest.raises(MCPError, match="OVER_LIMIT: this server tells one sign-in of no more"):
+            await subscribe(greedy, ["orders://south/ord_1"])
+        await subscribe(other, ["orders://south/ord_1"])
 
 
 async def test_a_clients_token_never_reaches_the_store_nor_the_log(tmp_path: Path) -> None:
