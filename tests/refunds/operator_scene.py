@@ -44,6 +44,14 @@ class Scene:
             url="http://127.0.0.1",
             transport=httpx2.ASGITransport(app=self.box.app),
         )
+        self._desks: list[Desk] = []
+
+    async def aclose(self) -> None:
+        """Wait for sends that outlived their desk: each opens the ledger again for its outcome."""
+        self.box.faults.clear()
+        for desk in self._desks:
+            await desk.aclose()
+        await self.store.aclose()
 
     @asynccontextmanager
     async def desk(self, approval: str = "never") -> AsyncIterator[Desk]:
@@ -61,6 +69,7 @@ class Scene:
             lambda: SqliteLedger(self.home / "ledger.db", clock=self.clock),
             schedule=Schedule(quiet=QUIET),
         )
+        self._desks.append(desk)
         try:
             yield desk
         finally:

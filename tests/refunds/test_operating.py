@@ -1,6 +1,7 @@
 """The owner's side, where the command line cannot reach: time in the test's hand, races, faults."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,10 @@ from order_skills.refunds.intents import Intent, State
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> Scene:
-    return Scene(tmp_path / "home")
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    made = Scene(tmp_path / "home")
+    yield made
+    await made.aclose()
 
 
 async def settle(scene: Scene, desk: Desk, intent: Intent, made: str | None = None) -> Intent:

@@ -1,6 +1,7 @@
 """`reconcile` over a ledger and a store: what it adopts, keeps and tells."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,10 @@ from order_skills.refunds.reconciling import Finding, reconcile
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> Scene:
-    return Scene(tmp_path / "home")
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    made = Scene(tmp_path / "home")
+    yield made
+    await made.aclose()
 
 
 async def found_by(scene: Scene, desk: Desk, *named: str) -> list[Finding]:
