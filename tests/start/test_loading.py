@@ -6,6 +6,7 @@ from pathlib import Path
 
 from opening import KEY
 
+from order_skills.tools.catalogue import CATALOGUE
 from support import SOURCE, environment
 
 # Each takes a few milliseconds, and many bring more of the like.
@@ -34,6 +35,15 @@ NOT_BEFORE_A_CALL = (
     "order_skills.refunds.postgres",
     "order_skills.prompts",
     "order_skills.resources",
+    *sorted({f"order_skills.tools.{entry.family}" for entry in CATALOGUE}),
+)
+# A server that waits for its first call.
+WAITING = (
+    "import os\n"
+    "from order_skills import settings\n"
+    "from order_skills.server import OrderServer\n"
+    "from order_skills.workspace import open_workspace\n"
+    "server = OrderServer(open_workspace(settings.load(os.environ)))\n"
 )
 
 
@@ -68,15 +78,21 @@ def test_the_first_answers_need_little_of_the_standard_library(home: Path) -> No
 def test_a_server_that_waits_for_its_first_call_has_loaded_no_way_to_stores_and_ledgers(
     home: Path,
 ) -> None:
-    code = (
-        "import os\n"
-        "from order_skills import settings\n"
-        "from order_skills.server import OrderServer\n"
-        "from order_skills.workspace import open_workspace\n"
-        "OrderServer(open_workspace(settings.load(os.environ)))"
-    )
-    assert loaded(home, code, NOT_BEFORE_A_CALL) == []
-    assert loaded(home, code, ("order_skills.server", "mcp")) == ["order_skills.server", "mcp"]
+    assert loaded(home, WAITING, NOT_BEFORE_A_CALL) == []
+    assert loaded(home, WAITING, ("order_skills.server", "mcp")) == ["order_skills.server", "mcp"]
+
+
+def test_a_call_loads_its_own_tool_and_a_list_those_that_the_stores_can_serve(home: Path) -> None:
+    call = "import asyncio\nasyncio.run(server.call_tool('get_refund', {'refund_id': 'none'}))"
+    assert _families(home, call) == {"refunds"}
+    lists = "import asyncio\nasyncio.run(server.list_tools())"
+    assert _families(home, lists) == {"reading", "refunds", "downloads", "support"}
+
+
+def _families(home: Path, code: str) -> set[str]:
+    """The tools that this loads, by their files."""
+    names = tuple({f"order_skills.tools.{entry.family}" for entry in CATALOGUE})
+    return {name.rpartition(".")[2] for name in loaded(home, WAITING + code, names)}
 
 
 def test_a_server_on_a_pipe_loads_no_http_server_and_could_still(home: Path) -> None:

@@ -14,7 +14,7 @@ from order_skills.refunds.intents import Intent, Request, State
 from order_skills.refunds.rules import Decision
 from order_skills.tools import approval, arguments
 from order_skills.tools.arguments import AmountMinor, Arguments, ItemId, OrderId, RefundId, Yes
-from order_skills.tools.declare import Effect, ToolCall, ToolSpec
+from order_skills.tools.declare import ToolCall, ToolSpec
 from order_skills.tools.refund_answers import RefundAnswer, answer
 
 REASON_CAP = 200
@@ -234,12 +234,10 @@ CHECK_REFUND = ToolSpec(
         "what is left, earlier refunds, whether a person must approve. With neither amount_minor "
         "nor item_ids: all that is left. refund_order makes the refund."
     ),
-    effect=Effect.READS,
     arguments=CheckRefundArguments,
     answer=CheckRefundAnswer,
     run=check_refund,
     rest={"earlier_refunds": "remaining_minor counts them all"},
-    needs=lambda store: store.refunds,
 )
 REFUND_ORDER = ToolSpec(
     name="refund_order",
@@ -250,11 +248,9 @@ REFUND_ORDER = ToolSpec(
         "approve it first; you cannot. Calling again with the same arguments never refunds "
         "twice: it answers how the first one stands. When the outcome is unknown, ask get_refund."
     ),
-    effect=Effect.MOVES_MONEY,
     arguments=RefundOrderArguments,
     answer=RefundAnswer,
     run=refund_order,
-    needs=lambda store: store.refunds,
 )
 GET_REFUND = ToolSpec(
     name="get_refund",
@@ -263,9 +259,7 @@ GET_REFUND = ToolSpec(
         "Say how a refund or cancellation made here stands now, by the refund_id that the call "
         "gave, an rr_… id."
     ),
-    effect=Effect.READS,
     arguments=GetRefundArguments,
     answer=RefundAnswer,
     run=get_refund,
-    needs=lambda store: store.moves_money,
 )
