@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -284,7 +285,7 @@ async def _with_stores(home: Path, box: Sandbox, **kinds: type[Clawver]) -> Asyn
         name: kind(name, box.api_key, url="http://127.0.0.1", transport=transport)
         for name, kind in kinds.items()
     }
-    made = Workspace(found, stores, open_desk(found, stores))
+    made = Workspace(found, stores, partial(open_desk, found, stores))
     async with Client(OrderServer(made)) as client:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
         yield Door(client, box, made, tools)

@@ -155,7 +155,7 @@ class OrderServer(MCPServer[None]):
     ) -> HandlerResult:
         # Settling what an earlier process left must not cost a start anything.
         result = await call_next(ctx)
-        self.workspace.desk.start()
+        self.workspace.settle_soon()
         return result
 
 
