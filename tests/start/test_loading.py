@@ -86,7 +86,7 @@ def test_a_call_loads_its_own_tool_and_a_list_those_that_the_stores_can_serve(ho
     call = "import asyncio\nasyncio.run(server.call_tool('get_refund', {'refund_id': 'none'}))"
     assert _families(home, call) == {"refunds"}
     lists = "import asyncio\nasyncio.run(server.list_tools())"
-    assert _families(home, lists) == {"reading", "refunds", "downloads", "support"}
+    assert _families(home, lists) == {"listing", "reading", "refunds", "downloads", "support"}
 
 
 def _families(home: Path, code: str) -> set[str]:

@@ -2,18 +2,17 @@
 
 from order_skills.principals import Scope
 from order_skills.settings import Settings
+from order_skills.settings_home import secret_file
 from order_skills.stores.base import Store
 from order_skills.tools.entry import Effect, Entry
 
 
 def _has_webhooks(settings: Settings) -> bool:
     """Whether a store has a secret to verify events with, or may get one while this runs."""
-    from order_skills.webhooks.secret_file import SecretFile
-
     return any(
         store.webhook_secrets
         or store.webhook_hosts
-        or SecretFile(settings.home, store.name).is_there()
+        or secret_file(settings.home, store.name).exists()
         for store in settings.stores
     )
 
@@ -29,7 +28,7 @@ def _manages_webhooks(settings: Settings) -> bool:
 
 
 CATALOGUE = (
-    Entry("list_orders", "reading", Effect.READS),
+    Entry("list_orders", "listing", Effect.READS),
     Entry("get_order", "reading", Effect.READS),
     Entry("check_refund", "refunds", Effect.READS, lambda store: store.refunds),
     Entry("refund_order", "refunds", Effect.MOVES_MONEY, lambda store: store.refunds),
