@@ -31,6 +31,7 @@ NOT_BEFORE_A_CALL = (
     "sqlite3",
     "psycopg",
     "order_skills.sandbox",
+    "order_skills.refunds.desk",
     "order_skills.refunds.sqlite",
     "order_skills.refunds.postgres",
     "order_skills.prompts",
@@ -58,6 +59,7 @@ def loaded(home: Path, code: str, names: tuple[str, ...], *flags: str) -> list[s
             f"print(*[name for name in {names!r} if name in sys.modules])",
         ],
         env=environment(home, **KEY),
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=True,
@@ -83,10 +85,26 @@ def test_a_server_that_waits_for_its_first_call_has_loaded_no_way_to_stores_and_
 
 
 def test_a_call_loads_its_own_tool_and_a_list_those_that_the_stores_can_serve(home: Path) -> None:
-    call = "import asyncio\nasyncio.run(server.call_tool('get_refund', {'refund_id': 'none'}))"
-    assert _families(home, call) == {"refunds"}
+    for tool, family in (("get_refund", "refunds"), ("get_order", "reading")):
+        # Refused by its own arguments, so that no store is asked.
+        call = f"import asyncio\nasyncio.run(server.call_tool({tool!r}, {{}}))"
+        assert _families(home, call) == {family}
     lists = "import asyncio\nasyncio.run(server.list_tools())"
     assert _families(home, lists) == {"listing", "reading", "refunds", "downloads", "support"}
+
+
+def test_a_server_is_started_without_a_parser_and_collects_garbage_when_it_serves(
+    home: Path,
+) -> None:
+    code = (
+        "import gc, sys\n"
+        "from order_skills.__main__ import main\n"
+        "sys.argv = ['order-skills', 'serve']\n"
+        "assert main() == 0\n"
+        "assert gc.isenabled()"
+    )
+    names = ("order_skills.server", "order_skills.commands.parser", "argparse")
+    assert loaded(home, code, names) == ["order_skills.server"]
 
 
 def _families(home: Path, code: str) -> set[str]:
