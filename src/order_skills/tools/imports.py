@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from order_skills.errors import Code, Refusal
-from order_skills.stores.base import ImportDraft, ImportItem, Query
+from order_skills.stores.base import Query
+from order_skills.stores.drafts import ImportDraft, ImportItem
 from order_skills.tools import arguments
 from order_skills.tools.arguments import AnyId, Arguments, Label, Pieces, PriceMinor
 from order_skills.tools.changes import ChangedOrder

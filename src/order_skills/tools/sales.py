@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from order_skills.stores.base import RecordDraft, RecordItem
+from order_skills.stores.drafts import RecordDraft, RecordItem
 from order_skills.tools import arguments
 from order_skills.tools.arguments import AnyId, Arguments, Label, Note, Pieces, PriceMinor, Yes
 from order_skills.tools.changes import ChangedOrder
