@@ -218,7 +218,7 @@ def open_workspace(
     }
     desk = open_desk(found, stores)
     desk.schedule = NEVER
-    return Workspace(found, stores, desk)
+    return Workspace(found, stores, lambda: desk)
 
 
 def _settings(

@@ -18,7 +18,7 @@ from order_skills.tools.catalogue import CATALOGUE
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("references/**/*.md")])
-TOOLS = [spec.name for spec in CATALOGUE]
+TOOLS = [entry.name for entry in CATALOGUE]
 
 
 def text(name: str) -> str:

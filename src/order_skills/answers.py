@@ -1,10 +1,12 @@
 """The shapes of answers that more than one module makes. Absent fields are left out."""
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 
 class Answer(BaseModel):
     """Base of every tool's answer. Absent fields are left out, never sent as null."""
+
+    model_config = ConfigDict(defer_build=True)
 
 
 class Alternative(Answer):

@@ -172,8 +172,13 @@ class StoreClient:
     @cached_property
     def _tls(self) -> "ssl.SSLContext":
         """Made once: reading the certificates takes longer than a write does otherwise."""
+        import ssl
+
         import httpx2
 
+        if self._base_url.startswith("http:") and not self._trust_env:
+            # Nothing is encrypted, and no proxy is asked: this one, without any, trusts nobody.
+            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         return httpx2.create_ssl_context(trust_env=self._trust_env)
 
     def _new_client(

@@ -22,6 +22,7 @@ from order_skills import observing
 from order_skills.quick_start.front import Start
 from order_skills.settings import Settings
 from order_skills.settings_file import key_files
+from order_skills.settings_home import secret_file
 from order_skills.workspace import Workspace, open_workspace
 
 logger = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ async def _serve_stdio(settings: Settings, start: Start) -> None:
 
 def _deciding(settings: Settings) -> list[str]:
     """The files that decide what is listed, or whether a server starts, beside `config.toml`."""
-    secrets = [settings.home / f"webhook-secrets-{store.name}.json" for store in settings.stores]
+    secrets = [secret_file(settings.home, store.name) for store in settings.stores]
     return [*key_files(settings.config), *map(str, secrets)]
 
 

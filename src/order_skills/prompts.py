@@ -20,7 +20,7 @@ from order_skills.prompt_words import Case
 from order_skills.protocol_errors import protocol_error
 from order_skills.stores.base import Store
 from order_skills.tools import catalogue
-from order_skills.tools.declare import ToolSpec
+from order_skills.tools.entry import Entry
 from order_skills.tools.menu import Menu
 from order_skills.workspace import Workspace
 
@@ -106,8 +106,8 @@ class Offer:
 
 def listed(workspace: Workspace) -> tuple[Offer, ...]:
     """The prompts whose tools this workspace's server lists."""
-    specs = _tools(workspace)
-    tools = {name: _tools_of(store, specs) for name, store in workspace.stores.items()}
+    entries = _tools(workspace)
+    tools = {name: _tools_of(store, entries) for name, store in workspace.stores.items()}
     offers = []
     for spec in PROMPTS:
         can = {name: found for name, found in tools.items() if not spec.needs.isdisjoint(found)}
@@ -116,12 +116,12 @@ def listed(workspace: Workspace) -> tuple[Offer, ...]:
     return tuple(offers)
 
 
-def _tools(workspace: Workspace) -> tuple[ToolSpec[Any], ...]:
+def _tools(workspace: Workspace) -> tuple[Entry, ...]:
     return catalogue.listed(workspace.settings, tuple(workspace.stores.values()), workspace.scopes)
 
 
-def _tools_of(store: Store, specs: tuple[ToolSpec[Any], ...]) -> frozenset[str]:
-    return frozenset(spec.name for spec in specs if spec.needs(store.capabilities))
+def _tools_of(store: Store, entries: tuple[Entry, ...]) -> frozenset[str]:
+    return frozenset(entry.name for entry in entries if entry.needs(store.capabilities))
 
 
 def register(server: MCPServer[Any], workspace: Workspace) -> None:
@@ -175,10 +175,10 @@ class OfferedPrompt(Prompt):
             stores = self._stores(given.pop("store", None))
         except Refusal as refusal:
             raise protocol_error(refusal) from None
-        specs = _tools(self._workspace)
+        entries = _tools(self._workspace)
         menu = Menu(
-            [spec.name for spec in catalogue.CATALOGUE],
-            {spec.name: spec.needs for spec in specs},
+            catalogue.NAMES,
+            {entry.name: entry.needs for entry in entries},
             several=self._offer.several,
         )
         parts = []

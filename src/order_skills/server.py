@@ -1,7 +1,7 @@
 """Settings → a server with the tools that these stores and this mode allow."""
 
 import base64
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from mcp.server import MCPServer
@@ -16,8 +16,8 @@ from order_skills.errors import Code, Refusal
 from order_skills.observing.calls import ToolCalls
 from order_skills.settings import Secret
 from order_skills.tools import catalogue
-from order_skills.tools.declare import DeclaredTool, Effect, ToolSpec, error_result
-from order_skills.tools.events import RECENT_EVENTS
+from order_skills.tools.declare import DeclaredTool, error_result
+from order_skills.tools.entry import Effect
 from order_skills.tools.menu import Menu
 from order_skills.workspace import Workspace
 
@@ -70,30 +70,26 @@ class OrderServer(MCPServer[None]):
     """The SDK's server with our tools, and our words for a tool that is not there."""
 
     def __init__(self, workspace: Workspace) -> None:
-        specs = catalogue.listed(
+        entries = catalogue.listed(
             workspace.settings, tuple(workspace.stores.values()), workspace.scopes
         )
         menu = Menu(
-            [spec.name for spec in catalogue.CATALOGUE],
-            {spec.name: spec.needs for spec in specs},
+            catalogue.NAMES,
+            {entry.name: entry.needs for entry in entries},
             several=len(workspace.stores) > 1,
         )
-        self._declared = [DeclaredTool.declare(spec, workspace, menu) for spec in specs]
+        self._declared = [DeclaredTool.declare(entry, workspace, menu) for entry in entries]
         super().__init__(
             "order-skills",
             title="Order skills",
-            instructions=instructions([spec.name for spec in specs], len(workspace.stores)),
+            instructions=instructions([entry.name for entry in entries], len(workspace.stores)),
             icons=[ICON],
             version=__version__,
             tools=[*self._declared],
             log_level="WARNING",
             middleware=[
                 self._start_after_first_answer,
-                ToolCalls(
-                    [spec.name for spec in catalogue.CATALOGUE],
-                    workspace.stores,
-                    workspace.telemetry,
-                ),
+                ToolCalls(catalogue.NAMES, workspace.stores, workspace.telemetry),
                 _refuse_cursors,
             ],
             # Nothing that it lists changes while it runs; of orders, notices tell.
@@ -101,13 +97,13 @@ class OrderServer(MCPServer[None]):
             request_state_security=_sealing(workspace.settings.http.state_keys),
         )
         guides.register(self, workspace)
-        if any(spec.name == RECENT_EVENTS.name for spec in specs):
+        self._listed = [entry.name for entry in entries]
+        if "recent_events" in self._listed:
             from order_skills import notices
 
             notices.register(self, workspace)
         self.workspace = workspace
         self._menu = menu
-        self._listed: Mapping[str, ToolSpec[Any]] = {spec.name: spec for spec in specs}
 
     async def list_tools(self) -> list[Tool]:
         """The tools. Their schemas are made when they are first listed."""
@@ -124,7 +120,7 @@ class OrderServer(MCPServer[None]):
         return await super().call_tool(name, arguments, context)
 
     def _no_such_tool(self, name: str) -> Refusal:
-        hidden = next((spec for spec in catalogue.CATALOGUE if spec.name == name), None)
+        hidden = next((entry for entry in catalogue.CATALOGUE if entry.name == name), None)
         if hidden is None:
             return Refusal(
                 Code.INVALID_ARGUMENT,
@@ -159,7 +155,7 @@ class OrderServer(MCPServer[None]):
     ) -> HandlerResult:
         # Settling what an earlier process left must not cost a start anything.
         result = await call_next(ctx)
-        self.workspace.desk.start()
+        self.workspace.settle_soon()
         return result
 
 

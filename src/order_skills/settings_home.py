@@ -27,3 +27,9 @@ def default_home(environ: Mapping[str, str]) -> Path:
             "ORDER_SKILLS_HOME", "is not set, and there is no user data folder to take instead"
         )
     return Path(base) / "order-skills"
+
+
+def secret_file(home: Path, store: str) -> Path:
+    """Where the secrets of a store's webhooks are that were made or taken in here."""
+    # A store's name can stand in a file's name; settings have made sure of it.
+    return home / f"webhook-secrets-{store}.json"

@@ -3,10 +3,11 @@
 Opening a workspace touches nothing: no connection, no file. Each part does so at first use.
 """
 
+import asyncio
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
@@ -26,12 +27,15 @@ if TYPE_CHECKING:
 # The address of an embedded store, which has none: a name that RFC 2606 keeps from ever being
 # one, so that nobody takes its links for links that open.
 NOWHERE = "https://sandbox.invalid"
+# A host that made its handshake calls a tool at once, and comes before what was left behind.
+SETTLE_AFTER_SECONDS = 0.25
 
 
 class Workspace:
     """Settings, stores by name, and the desk that moves money.
 
     Args:
+        make_desk: makes the desk when it is first used.
         telemetry: traces and metrics, where they are wanted.
         scopes: what whoever works here may do.
         whole: what this is a part of, for one whose stores are not all there are.
@@ -41,7 +45,7 @@ class Workspace:
         self,
         settings: "Settings",
         stores: Mapping[str, Store],
-        desk: "Desk",
+        make_desk: Callable[[], "Desk"],
         *,
         telemetry: "Telemetry | None" = None,
         scopes: frozenset[Scope] = frozenset(Scope),
@@ -49,10 +53,11 @@ class Workspace:
     ) -> None:
         self.settings = settings
         self.stores = stores
-        self.desk = desk
+        self._make_desk = make_desk
         self.telemetry = telemetry
         self.scopes = scopes
         self._whole = whole
+        self._settling: asyncio.TimerHandle | None = None
 
     def limited_to(self, names: Collection[str], scopes: frozenset[Scope]) -> "Workspace":
         """The part with these stores and rights alone: in it, there is nothing else.
@@ -65,7 +70,7 @@ class Workspace:
                 stores=tuple(store for store in self.settings.stores if store.name in names),
             ),
             {name: store for name, store in self.stores.items() if name in names},
-            self.desk,
+            lambda: self.desk,
             telemetry=self.telemetry,
             scopes=scopes,
             whole=self,
@@ -74,6 +79,22 @@ class Workspace:
     def store_of(self, name: str | None) -> Store:
         """The store of this name, or the only one."""
         return next(iter(self.stores.values())) if name is None else self.stores[name]
+
+    @cached_property
+    def desk(self) -> "Desk":
+        """What moves money; reading an order loads none of it."""
+        return self._make_desk()
+
+    def settle_soon(self) -> None:
+        """Begin, in a moment, to settle what an earlier process left; once."""
+        if self._whole is not None:
+            self._whole.settle_soon()
+        elif self._settling is None:
+            loop = asyncio.get_running_loop()
+            self._settling = loop.call_later(SETTLE_AFTER_SECONDS, self._settle)
+
+    def _settle(self) -> None:
+        self.desk.start()
 
     @cached_property
     def mailroom(self) -> "Mailroom":
@@ -86,11 +107,14 @@ class Workspace:
 
     async def aclose(self) -> None:
         """Let sends in flight end, for a bounded time, and close what was opened."""
+        if self._settling is not None:
+            self._settling.cancel()
         if "mailroom" in vars(self):
             await self.mailroom.aclose()
         if self.telemetry is not None:
             await self.telemetry.rest()
-        await self.desk.aclose()
+        if "desk" in vars(self):
+            await self.desk.aclose()
         for store in self.stores.values():
             await store.aclose()
         if self.telemetry is not None:
@@ -109,8 +133,11 @@ def open_workspace(settings: "Settings", telemetry: "Telemetry | None" = None) -
         stores = _embedded_stores(settings.embedded, telemetry)
     else:
         stores = _configured_stores(settings, telemetry)
-    desk = open_desk(settings, stores, telemetry)
-    return Workspace(settings, stores, desk, telemetry=telemetry)
+    make_desk = cache(partial(open_desk, settings, stores, telemetry))
+    if telemetry is not None:
+        # Its ledger is measured from the first moment on.
+        make_desk()
+    return Workspace(settings, stores, make_desk, telemetry=telemetry)
 
 
 def open_desk(

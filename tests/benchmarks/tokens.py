@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def workspace(box: Sandbox, home: Path) -> Workspace:
     found = settings.load({"ORDER_SKILLS_HOME": str(home), "HOME": str(home)}, sandbox=False)
     transport = httpx2.ASGITransport(app=box.app)
     stores = {"clawver": Clawver("clawver", box.api_key, url="http://shop", transport=transport)}
-    return Workspace(found, stores, open_desk(found, stores))
+    return Workspace(found, stores, partial(open_desk, found, stores))
 
 
 async def main() -> None:

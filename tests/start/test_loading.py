@@ -6,6 +6,7 @@ from pathlib import Path
 
 from opening import KEY
 
+from order_skills.tools.catalogue import CATALOGUE
 from support import SOURCE, environment
 
 # Each takes a few milliseconds, and many bring more of the like.
@@ -30,10 +31,20 @@ NOT_BEFORE_A_CALL = (
     "sqlite3",
     "psycopg",
     "order_skills.sandbox",
+    "order_skills.refunds.desk",
     "order_skills.refunds.sqlite",
     "order_skills.refunds.postgres",
     "order_skills.prompts",
     "order_skills.resources",
+    *sorted({f"order_skills.tools.{entry.family}" for entry in CATALOGUE}),
+)
+# A server that waits for its first call.
+WAITING = (
+    "import os\n"
+    "from order_skills import settings\n"
+    "from order_skills.server import OrderServer\n"
+    "from order_skills.workspace import open_workspace\n"
+    "server = OrderServer(open_workspace(settings.load(os.environ)))\n"
 )
 
 
@@ -48,6 +59,7 @@ def loaded(home: Path, code: str, names: tuple[str, ...], *flags: str) -> list[s
             f"print(*[name for name in {names!r} if name in sys.modules])",
         ],
         env=environment(home, **KEY),
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=True,
@@ -68,15 +80,37 @@ def test_the_first_answers_need_little_of_the_standard_library(home: Path) -> No
 def test_a_server_that_waits_for_its_first_call_has_loaded_no_way_to_stores_and_ledgers(
     home: Path,
 ) -> None:
+    assert loaded(home, WAITING, NOT_BEFORE_A_CALL) == []
+    assert loaded(home, WAITING, ("order_skills.server", "mcp")) == ["order_skills.server", "mcp"]
+
+
+def test_a_call_loads_its_own_tool_and_a_list_those_that_the_stores_can_serve(home: Path) -> None:
+    for tool, family in (("get_refund", "refunds"), ("get_order", "reading")):
+        # Refused by its own arguments, so that no store is asked.
+        call = f"import asyncio\nasyncio.run(server.call_tool({tool!r}, {{}}))"
+        assert _families(home, call) == {family}
+    lists = "import asyncio\nasyncio.run(server.list_tools())"
+    assert _families(home, lists) == {"listing", "reading", "refunds", "downloads", "support"}
+
+
+def test_a_server_is_started_without_a_parser_and_collects_garbage_when_it_serves(
+    home: Path,
+) -> None:
     code = (
-        "import os\n"
-        "from order_skills import settings\n"
-        "from order_skills.server import OrderServer\n"
-        "from order_skills.workspace import open_workspace\n"
-        "OrderServer(open_workspace(settings.load(os.environ)))"
+        "import gc, sys\n"
+        "from order_skills.__main__ import main\n"
+        "sys.argv = ['order-skills', 'serve']\n"
+        "assert main() == 0\n"
+        "assert gc.isenabled()"
     )
-    assert loaded(home, code, NOT_BEFORE_A_CALL) == []
-    assert loaded(home, code, ("order_skills.server", "mcp")) == ["order_skills.server", "mcp"]
+    names = ("order_skills.server", "order_skills.commands.parser", "argparse")
+    assert loaded(home, code, names) == ["order_skills.server"]
+
+
+def _families(home: Path, code: str) -> set[str]:
+    """The tools that this loads, by their files."""
+    names = tuple({f"order_skills.tools.{entry.family}" for entry in CATALOGUE})
+    return {name.rpartition(".")[2] for name in loaded(home, WAITING + code, names)}
 
 
 def test_a_server_on_a_pipe_loads_no_http_server_and_could_still(home: Path) -> None:

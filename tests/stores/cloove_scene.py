@@ -13,8 +13,9 @@ from order_skills.errors import AgentError
 from order_skills.orders import Order
 from order_skills.sandbox import Sandbox
 from order_skills.sandbox.values import numbered
-from order_skills.stores.base import Query, RecordDraft, RecordItem
+from order_skills.stores.base import Query
 from order_skills.stores.cloove import Cloove
+from order_skills.stores.drafts import RecordDraft, RecordItem
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 # Of the demonstration shop: paid, on credit without and with a first payment, and so on.

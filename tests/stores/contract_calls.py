@@ -11,14 +11,8 @@ from platforms import MOST_PAGES, Platform, having
 from order_skills.errors import StoreError
 from order_skills.orders import Order, Page
 from order_skills.sandbox import Sandbox
-from order_skills.stores.base import (
-    ImportDraft,
-    ImportItem,
-    Query,
-    RecordDraft,
-    RecordItem,
-    Store,
-)
+from order_skills.stores.base import Query, Store
+from order_skills.stores.drafts import ImportDraft, ImportItem, RecordDraft, RecordItem
 
 EVERYTHING = Query()
 

@@ -12,8 +12,8 @@ from order_skills.sandbox import Fault, Sandbox
 from order_skills.sandbox.cloove import READ_KEY
 from order_skills.sandbox.values import guid
 from order_skills.stores import cloove_parsing as parsing
-from order_skills.stores.base import RecordItem
 from order_skills.stores.cloove_errors import wait_before_again
+from order_skills.stores.drafts import RecordItem
 
 stable = settings(max_examples=100, deadline=None, derandomize=True, database=None)
 

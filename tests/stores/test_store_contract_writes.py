@@ -9,7 +9,8 @@ from platforms import Platform, Recording, Refund, having, store_of
 
 from order_skills.errors import AgentError, Code, Happened
 from order_skills.sandbox import Fault, Sandbox
-from order_skills.stores.base import RecordDraft, RecordItem, Store
+from order_skills.stores.base import Store
+from order_skills.stores.drafts import RecordDraft, RecordItem
 
 ALL = writes()
 NEVER_AGAIN = [(platform, write) for platform, write in ALL if not write.again]

@@ -11,7 +11,7 @@ from order_skills import money
 from order_skills.errors import Code, Happened, Refusal
 from order_skills.sandbox import Fault
 from order_skills.sandbox.values import guid
-from order_skills.stores.base import ImportItem
+from order_skills.stores.drafts import ImportItem
 from order_skills.stores.vesuviopay_bodies import difference, imported
 
 stable = settings(max_examples=200, deadline=None, derandomize=True, database=None)

@@ -13,7 +13,8 @@ from order_skills.errors import AgentError
 from order_skills.orders import Order
 from order_skills.sandbox import Sandbox
 from order_skills.sandbox.values import guid, numbered
-from order_skills.stores.base import ImportDraft, ImportItem, Query
+from order_skills.stores.base import Query
+from order_skills.stores.drafts import ImportDraft, ImportItem
 from order_skills.stores.vesuviopay import VesuvioPay
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

@@ -84,7 +84,7 @@ async def _opened(
     stores = {name: store_of(name, box) for name, box in boxes.items()}
     desk = open_desk(found, stores)
     desk.schedule = NEVER
-    workspace = Workspace(found, stores, desk)
+    workspace = Workspace(found, stores, lambda: desk)
     try:
         async with Client(OrderServer(workspace), mode=era) as client:
             tools = {tool.name: tool for tool in (await client.list_tools()).tools}

@@ -48,9 +48,8 @@ def run(
         )
     logs.configure(found.log, found.secrets(), calls=http is not None)
     if http is not None:
+        gc.enable()
         return _over_http(found, http)
-    # Nothing that is loaded is garbage: looking for some would take a tenth of the start.
-    gc.disable()
     from order_skills.lifetime import serve_stdio
 
     return serve_stdio(found, start)

@@ -19,7 +19,6 @@ from pydantic import BaseModel, ValidationError
 
 from order_skills import logs, principals
 from order_skills.errors import Code
-from order_skills.refunds.intents import OUTCOMES
 
 if TYPE_CHECKING:
     from order_skills.observing.telemetry import Telemetry
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(logs.CALLS)
 
 METHOD = "tools/call"
-_WORDS = frozenset(OUTCOMES.values())
 _REFUND_ID = re.compile(r"rr_[0-9a-z]{1,32}")
 # A client chooses these, and could write anything into them.
 _RPC_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
@@ -156,9 +154,16 @@ def how_it_ended(result: HandlerResult) -> Ended:
     if wire.get("isError"):
         return Ended(_code(wire.get("content")), about)
     outcome = refund.get("outcome")
-    if about is not None and outcome in _WORDS:
+    if about is not None and outcome in _outcomes():
         return Ended(str(outcome), about, refund.get("already_done") is True)
     return Ended("ok")
+
+
+def _outcomes() -> Collection[str]:
+    """The words for how a refund stands; here, because most calls are about no refund."""
+    from order_skills.refunds.intents import OUTCOMES
+
+    return OUTCOMES.values()
 
 
 def _wire(result: HandlerResult) -> Mapping[str, Any]:

@@ -5,8 +5,10 @@ on: what dies in between has to be asked again, and never counts twice.
 """
 
 import hashlib
+from typing import TYPE_CHECKING
 
-from order_skills.refunds.ledger_database import Database
+if TYPE_CHECKING:
+    from order_skills.refunds.ledger_database import Database
 
 # Longer than an answer is taken (`tools.approval.OLDEST_ANSWER_SECONDS`) by a day of clocks
 # that do not agree.
@@ -16,7 +18,7 @@ KEEP_SECONDS = 2 * 86_400.0
 class SpentStates:
     """The states of one database that were used. Raises `LedgerError`, like the ledger."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: "Database") -> None:
         self._database = database
 
     def spend(self, state: str) -> bool:

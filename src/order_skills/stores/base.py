@@ -7,7 +7,7 @@ said in one place: its own file.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from order_skills.orders import (
     Download,
@@ -18,6 +18,9 @@ from order_skills.orders import (
     Product,
     StoreRefund,
 )
+
+if TYPE_CHECKING:
+    from order_skills.stores.drafts import ImportDraft, RecordDraft
 
 
 @dataclass(frozen=True)
@@ -134,59 +137,6 @@ class Webhook:
     active: bool | None
 
 
-@dataclass(frozen=True)
-class ImportItem:
-    """A line of an order that was made elsewhere."""
-
-    external_product_id: str
-    external_variant_id: str | None
-    quantity: int
-    price_minor: int
-
-
-@dataclass(frozen=True)
-class ImportDraft:
-    """An order that was made elsewhere; `external_order_id` makes importing it again harmless."""
-
-    external_order_id: str
-    items: tuple[ImportItem, ...]
-    total_minor: int
-    currency: str
-    customer_id: str | None = None
-    customer: Mapping[str, str] | None = None
-    status: str | None = None
-    platform_name: str | None = None
-    platform_order_number: str | None = None
-
-
-@dataclass(frozen=True)
-class RecordItem:
-    """A line of a sale to be recorded."""
-
-    name: str
-    quantity: int
-    price_minor: int | None = None
-    product_id: str | None = None
-    variant_id: str | None = None
-
-
-@dataclass(frozen=True)
-class RecordDraft:
-    """A sale to be recorded; the key makes recording it again harmless."""
-
-    items: tuple[RecordItem, ...]
-    idempotency_key: str
-    paid_in_full: bool = False
-    amount_paid_minor: int | None = None
-    payment_method: str | None = None
-    discount_minor: int | None = None
-    customer_id: str | None = None
-    customer_name: str | None = None
-    store_id: str | None = None
-    channel: str | None = None
-    notes: str | None = None
-
-
 class Store(Protocol):
     """One configured store. Every method raises `StoreError` as `http` maps it.
 
@@ -242,7 +192,7 @@ class Store(Protocol):
         """
         ...
 
-    async def import_order(self, draft: ImportDraft) -> tuple[Order, bool]:
+    async def import_order(self, draft: "ImportDraft") -> tuple[Order, bool]:
         """Write down an order that was made elsewhere; it, and whether it was there before."""
         ...
 
@@ -252,7 +202,7 @@ class Store(Protocol):
         """Say which order of another platform this one is; it, and whether it was so before."""
         ...
 
-    async def record(self, draft: RecordDraft) -> tuple[Order, bool]:
+    async def record(self, draft: "RecordDraft") -> tuple[Order, bool]:
         """Record a sale; it, and whether the store had recorded it for this key before."""
         ...
 

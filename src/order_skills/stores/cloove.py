@@ -15,7 +15,7 @@ from order_skills.http import Answer, Call, Deadlines, Pause, StoreClient, Watch
 from order_skills.http_errors import unavailable
 from order_skills.orders import Order, Page
 from order_skills.stores import cloove_parsing as parsing
-from order_skills.stores.base import Capabilities, Query, RecordDraft
+from order_skills.stores.base import Capabilities, Query
 from order_skills.stores.cloove_errors import (
     error_code,
     explained,
@@ -24,6 +24,7 @@ from order_skills.stores.cloove_errors import (
 )
 from order_skills.stores.cloove_pages import Place, asked, page
 from order_skills.stores.common_parsing import readable
+from order_skills.stores.drafts import RecordDraft
 from order_skills.stores.reading import Unreadable, bad_answer, identifier, mapping, rows
 from order_skills.stores.unsupported import Unsupported
 

@@ -11,7 +11,7 @@ from order_skills import http, money
 from order_skills.errors import invalid
 from order_skills.orders import Customer, Item, Order, OrderStatus, PaymentStatus
 from order_skills.stores import common_parsing as common
-from order_skills.stores.base import RecordDraft, RecordItem
+from order_skills.stores.drafts import RecordDraft, RecordItem
 from order_skills.stores.reading import (
     Json,
     Unreadable,

@@ -9,7 +9,7 @@ from order_skills.errors import Code, Refusal, invalid
 from order_skills.http import is_path_id
 from order_skills.orders import Order
 from order_skills.stores import common_parsing as common
-from order_skills.stores.base import ImportDraft
+from order_skills.stores.drafts import ImportDraft
 from order_skills.stores.reading import Json, Unreadable, identifier, mapping, rows
 from order_skills.stores.vesuviopay_parsing import (
     CANCELLABLE,

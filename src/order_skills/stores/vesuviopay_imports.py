@@ -4,7 +4,7 @@ from order_skills.errors import Code, Happened, StoreError
 from order_skills.http import Call
 from order_skills.orders import Order
 from order_skills.stores import vesuviopay_parsing as parsing
-from order_skills.stores.base import ImportDraft
+from order_skills.stores.drafts import ImportDraft
 from order_skills.stores.reading import Unreadable
 from order_skills.stores.vesuviopay_api import Api
 from order_skills.stores.vesuviopay_bodies import difference, imported

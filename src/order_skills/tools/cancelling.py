@@ -11,7 +11,7 @@ from order_skills.refunds.handled import Handled
 from order_skills.refunds.intents import Request, State
 from order_skills.tools import approval
 from order_skills.tools.arguments import AmountMinor, Arguments, OrderId
-from order_skills.tools.declare import Effect, ErrorAnswer, ToolCall, ToolSpec
+from order_skills.tools.declare import ErrorAnswer, ToolCall, ToolSpec
 from order_skills.tools.personal_data import shown
 from order_skills.tools.refund_answers import RefundAnswer, in_words, rejected
 from order_skills.tools.refund_arguments import Reason
@@ -79,9 +79,7 @@ CANCEL_ORDER = ToolSpec(
         "have to approve it first; you cannot. Calling again with the same arguments never "
         "cancels or refunds twice. update_order_status moves an order on instead."
     ),
-    effect=Effect.MOVES_MONEY,
     arguments=CancelOrderArguments,
     answer=CancelOrderAnswer,
     run=cancel_order,
-    needs=lambda store: store.cancel,
 )

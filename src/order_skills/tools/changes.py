@@ -18,7 +18,7 @@ from order_skills.tools.arguments import (
     Link,
     OrderId,
 )
-from order_skills.tools.declare import Effect, ToolCall, ToolSpec
+from order_skills.tools.declare import ToolCall, ToolSpec
 from order_skills.tools.personal_data import shown
 
 # VesuvioPay tells a parcel by these names of its metadata, by convention.
@@ -181,11 +181,9 @@ UPDATE_ORDER_STATUS = ToolSpec(
         "cannot be added later. The status that is there already changes nothing. cancel_order "
         "ends an order or gives money back instead."
     ),
-    effect=Effect.CHANGES,
     arguments=UpdateOrderStatusArguments,
     answer=ChangedOrder,
     run=update_order_status,
-    needs=lambda store: store.update_status,
     choices=lambda store: {"status": reachable(store)},
 )
 LINK_ORDER = ToolSpec(
@@ -197,10 +195,8 @@ LINK_ORDER = ToolSpec(
         "cancel_order can refund nothing of it. import_order writes down an order that is not "
         "here yet."
     ),
-    effect=Effect.CHANGES,
     arguments=LinkOrderArguments,
     answer=ChangedOrder,
     run=link_order,
-    needs=lambda store: store.links,
     additive=True,
 )

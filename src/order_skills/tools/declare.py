@@ -1,14 +1,13 @@
 """What a tool is, and the only bridge between our code and what an agent reads.
 
-A tool declares its effect, its strict arguments and its answer; from these follow its hints,
-its schemas, whether this mode lists it, and that nothing but our own errors reaches an agent.
+A tool declares its strict arguments and its answer, the catalogue its effect; from these follow
+its hints and its schemas, and that nothing but our own errors reaches an agent.
 """
 
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
 
 from mcp.server.mcpserver import Context
@@ -27,23 +26,15 @@ from order_skills.errors import AgentError, Code, StoreError
 from order_skills.stores.base import Capabilities, Store
 from order_skills.tools import arguments, bounds, in_flight, memory, rendering, schemas
 from order_skills.tools.arguments import Arguments
+from order_skills.tools.entry import Effect, Entry
 from order_skills.tools.menu import Menu
 
 if TYPE_CHECKING:
-    from order_skills.settings import Settings
     from order_skills.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
 A = TypeVar("A", bound=Arguments)
-
-
-class Effect(Enum):
-    """What a call can do. What is not classified does not exist: the field has no default."""
-
-    READS = "reads"
-    CHANGES = "changes"
-    MOVES_MONEY = "moves money"
 
 
 @dataclass(frozen=True)
@@ -69,10 +60,9 @@ class Offer:
 
 @dataclass(frozen=True)
 class ToolSpec(Generic[A]):
-    """A tool. `needs` says which stores can serve it; `run` does the work.
+    """A tool; `run` does the work. Who can have it stands in the catalogue, see `entry`.
 
     `of_lines`: how it is offered where every store refunds whole lines and no amounts.
-    `wanted`: whether this owner has set up what it is about.
     `repeatable`: whether calling it again with the same arguments changes nothing more.
     `additive`: whether what it changes only adds to the store, so that nothing is lost by it.
     `choices`: the words that a store can have for an argument, for its schema.
@@ -82,12 +72,9 @@ class ToolSpec(Generic[A]):
     name: str
     title: str
     description: str
-    effect: Effect
     arguments: type[A]
     answer: type[BaseModel]
     run: Callable[[ToolCall, A], Awaitable[BaseModel]]
-    needs: Callable[[Capabilities], bool] = field(default=lambda _: True)
-    wanted: Callable[["Settings"], bool] = field(default=lambda _: True)
     repeatable: bool = True
     additive: bool = False
     choices: Callable[[Capabilities], Mapping[str, Sequence[str]]] = field(
@@ -102,11 +89,11 @@ class ToolSpec(Generic[A]):
             return self.of_lines
         return Offer(self.description, self.arguments)
 
-    def hints(self) -> ToolAnnotations:
+    def hints(self, effect: Effect) -> ToolAnnotations:
         """All four hints, always. Reading a store is open world: its data is not ours."""
         return ToolAnnotations(
-            read_only_hint=self.effect is Effect.READS,
-            destructive_hint=not (self.effect is Effect.READS or self.additive),
+            read_only_hint=effect is Effect.READS,
+            destructive_hint=not (effect is Effect.READS or self.additive),
             idempotent_hint=self.repeatable,
             open_world_hint=True,
         )
@@ -130,71 +117,86 @@ class AskHost(Exception):
 
 
 class DeclaredTool(Tool):
-    """A tool of the SDK whose reading of arguments, errors and answers are ours."""
+    """A tool of the SDK whose reading of arguments, errors and answers are ours.
 
-    _spec: ToolSpec[Any] = PrivateAttr()
-    _arguments: type[Arguments] = PrivateAttr()
+    Until a call or a list needs it, it is a name.
+    """
+
+    _entry: Entry = PrivateAttr()
     _workspace: "Workspace" = PrivateAttr()
     _menu: Menu = PrivateAttr()
-    _choices: Mapping[str, Collection[str]] = PrivateAttr()
-    _order_id_like: str = PrivateAttr()
     _described: bool = PrivateAttr(default=False)
 
     @classmethod
-    def declare(cls, spec: ToolSpec[Any], workspace: "Workspace", menu: Menu) -> "DeclaredTool":
+    def declare(cls, entry: Entry, workspace: "Workspace", menu: Menu) -> "DeclaredTool":
         """The tool as this workspace's stores and mode have it."""
-        choices: dict[str, dict[str, None]] = {}
-        serving = {n: s.capabilities for n, s in workspace.stores.items()}
-        serving = {n: store for n, store in serving.items() if spec.needs(store)}
-        for store in serving.values():
-            for argument, words in spec.choices(store).items():
-                choices.setdefault(argument, {}).update(dict.fromkeys(words))
-        choices["store"] = dict.fromkeys(serving)
-        offer = spec.offer(serving.values())
-        likes = {store.order_id_like for store in serving.values()}
-        tool = _blank().model_copy(
-            update={
-                "name": spec.name,
-                "title": spec.title,
-                "description": offer.description,
-                "annotations": spec.hints(),
-                "fn_metadata": _blank().fn_metadata.model_copy(),
-            }
+        blank = _blank()
+        tool = blank.model_copy(
+            update={"name": entry.name, "fn_metadata": blank.fn_metadata.model_copy()}
         )
-        tool._spec, tool._workspace, tool._menu = spec, workspace, menu
-        tool._arguments = _with_store(offer.arguments, tuple(workspace.stores), tuple(serving))
-        tool._choices = choices
-        tool._order_id_like = likes.pop() if len(likes) == 1 else arguments.OF_ANY_STORE
+        tool._entry, tool._workspace, tool._menu = entry, workspace, menu
         return tool
 
+    @cached_property
+    def _spec(self) -> ToolSpec[Any]:
+        return self._entry.spec()
+
+    @cached_property
+    def _serving(self) -> list[Store]:
+        """The stores that can serve it."""
+        stores = self._workspace.stores.values()
+        return [store for store in stores if self._entry.needs(store.capabilities)]
+
+    @cached_property
+    def _offer(self) -> Offer:
+        return self._spec.offer([store.capabilities for store in self._serving])
+
+    @cached_property
+    def _arguments(self) -> type[Arguments]:
+        serving = tuple(store.name for store in self._serving)
+        return _with_store(self._offer.arguments, tuple(self._workspace.stores), serving)
+
     def describe(self) -> None:
-        """Make its schemas, which a list needs and no call does."""
+        """Fill in what it says and its schemas, which a list needs and no call does."""
         if self._described:
             return
-        self.parameters = schemas.of_arguments(self._arguments, self._choices, self._order_id_like)
+        spec, offer = self._spec, self._offer
+        self.title, self.description = spec.title, offer.description
+        self.annotations = spec.hints(self._entry.effect)
+        likes = {store.capabilities.order_id_like for store in self._serving}
+        like = likes.pop() if len(likes) == 1 else arguments.OF_ANY_STORE
+        self.parameters = schemas.of_arguments(self._arguments, self._choices(), like)
         self.fn_metadata.output_schema = schemas.of_answer(
-            self._spec.answer,
+            spec.answer,
             sandbox=self._workspace.settings.sandbox,
             several=len(self._workspace.stores) > 1,
         )
         self._described = True
 
+    def _choices(self) -> Mapping[str, Collection[str]]:
+        """The words that its stores can have for each argument."""
+        found: dict[str, dict[str, None]] = {}
+        for store in self._serving:
+            for argument, words in self._spec.choices(store.capabilities).items():
+                found.setdefault(argument, {}).update(dict.fromkeys(words))
+        return {**found, "store": [store.name for store in self._serving]}
+
     async def run(
         self, arguments_given: dict[str, Any], context: Any, convert_result: bool = False
     ) -> CallToolResult | InputRequiredResult:
         """One call, from raw arguments to the result; never raises but for cancellation."""
-        spec, workspace = self._spec, self._workspace
+        entry, workspace = self._entry, self._workspace
         # Known before the arguments are read, for the words of what is wrong with them.
         store = workspace.stores.get(str(arguments_given.get("store")))
         try:
-            given = arguments.read(self._arguments, arguments_given, spec.name)
+            given = arguments.read(self._arguments, arguments_given, entry.name)
             store = workspace.store_of(getattr(given, "store", None))
-            if not spec.needs(store.capabilities):
-                raise self._menu.not_supported(spec.name, store)
+            if not entry.needs(store.capabilities):
+                raise self._menu.not_supported(entry.name, store)
             try:
-                answer = await spec.run(ToolCall(workspace, store, context), given)
+                answer = await self._spec.run(ToolCall(workspace, store, context), given)
             finally:
-                if spec.effect is not Effect.READS:
+                if entry.effect is not Effect.READS:
                     memory.of(store).forget(getattr(given, "order_id", ""))
                     in_flight.forget(store)
         except AskHost as asked:
@@ -205,9 +207,9 @@ class DeclaredTool(Tool):
             return self._error(error, store)
         except Exception as error:
             # The text of an unexpected error may hold anything; only its kind is written down.
-            logger.error("%s failed unexpectedly: %s", spec.name, type(error).__name__)
-            logger.debug("%s", spec.name, exc_info=error)
-            return self._error(_internal(spec), store)
+            logger.error("%s failed unexpectedly: %s", entry.name, type(error).__name__)
+            logger.debug("%s", entry.name, exc_info=error)
+            return self._error(_internal(entry), store)
         structure, shown = self._as_read(answer, store)
         return CallToolResult(
             content=[TextContent(type="text", text=shown)], structured_content=structure
@@ -275,13 +277,13 @@ def error_result(text: str, structure: Mapping[str, Any] | None = None) -> CallT
     )
 
 
-def _internal(spec: ToolSpec[Any]) -> AgentError:
+def _internal(entry: Entry) -> AgentError:
     next_step = "tell the owner; order-skills wrote the kind of error to its log"
-    if spec.effect is not Effect.READS:
-        look = "get_refund or get_order" if spec.effect is Effect.MOVES_MONEY else "get_order"
+    if entry.effect is not Effect.READS:
+        look = "get_refund or get_order" if entry.effect is Effect.MOVES_MONEY else "get_order"
         next_step = f"do not repeat it; ask {look} what happened, tell the owner"
     return StoreError(
         Code.STORE_BAD_ANSWER,
-        f"{spec.name} met something it does not know how to read",
+        f"{entry.name} met something it does not know how to read",
         next_step,
     )

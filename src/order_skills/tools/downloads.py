@@ -9,7 +9,7 @@ from order_skills.errors import Code, Refusal, StoreError
 from order_skills.orders import Download, Item, Order
 from order_skills.stores.base import CustomerLinks
 from order_skills.tools.arguments import Arguments, CheckoutId, ItemId, OrderId
-from order_skills.tools.declare import Effect, ToolCall, ToolSpec
+from order_skills.tools.declare import ToolCall, ToolSpec
 from order_skills.tools.items import items_of
 
 # The payment words on which a customer has a right to the file.
@@ -221,12 +221,10 @@ RESEND_DOWNLOAD = ToolSpec(
         "login: give them to the order's customer only, and treat an owner link as secret. "
         "Nothing is sent to anybody. Printed items: get_order shows their tracking."
     ),
-    effect=Effect.READS,
     arguments=ResendDownloadArguments,
     answer=ResendDownloadAnswer,
     run=resend_download,
     rest={"links": _ONE_BY_ONE, "skipped": "get_order shows the type of each"},
-    needs=lambda store: store.downloads,
 )
 GET_RECEIPT = ToolSpec(
     name="get_receipt",
@@ -236,10 +234,8 @@ GET_RECEIPT = ToolSpec(
         "public link on which the customer follows the order. Use resend_download when only an "
         "order_id is known."
     ),
-    effect=Effect.READS,
     arguments=GetReceiptArguments,
     answer=GetReceiptAnswer,
     run=get_receipt,
     rest={"items": 'get_order(order_id="{order_id}") lists them, and resend_download makes links'},
-    needs=lambda store: store.receipts,
 )

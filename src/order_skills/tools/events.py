@@ -5,10 +5,8 @@ from typing import Annotated
 from pydantic import Field
 
 from order_skills.answers import Answer
-from order_skills.settings import Settings
 from order_skills.tools.arguments import Arguments, OrderId
-from order_skills.tools.declare import Effect, ToolCall, ToolSpec
-from order_skills.webhooks.secret_file import SecretFile
+from order_skills.tools.declare import ToolCall, ToolSpec
 
 
 class RecentEventsArguments(Arguments):
@@ -49,16 +47,6 @@ async def recent_events(call: ToolCall, given: RecentEventsArguments) -> RecentE
     )
 
 
-def _has_webhooks(settings: Settings) -> bool:
-    """Whether a store has a secret to verify events with, or may get one while this runs."""
-    return any(
-        store.webhook_secrets
-        or store.webhook_hosts
-        or SecretFile(settings.home, store.name).is_there()
-        for store in settings.stores
-    )
-
-
 RECENT_EVENTS = ToolSpec(
     name="recent_events",
     title="Recent events",
@@ -66,10 +54,8 @@ RECENT_EVENTS = ToolSpec(
         "List what the store reported by itself, newest first: orders paid, shipped, refunded. "
         "An event is a hint, and may be late or missing: get_order shows what holds now."
     ),
-    effect=Effect.READS,
     arguments=RecentEventsArguments,
     answer=RecentEventsAnswer,
     run=recent_events,
-    wanted=_has_webhooks,
     rest={"events": "ask with order_id for those of one order"},
 )

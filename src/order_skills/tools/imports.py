@@ -5,11 +5,12 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from order_skills.errors import Code, Refusal
-from order_skills.stores.base import ImportDraft, ImportItem, Query
+from order_skills.stores.base import Query
+from order_skills.stores.drafts import ImportDraft, ImportItem
 from order_skills.tools import arguments
 from order_skills.tools.arguments import AnyId, Arguments, Label, Pieces, PriceMinor
 from order_skills.tools.changes import ChangedOrder
-from order_skills.tools.declare import Effect, ToolCall, ToolSpec
+from order_skills.tools.declare import ToolCall, ToolSpec
 from order_skills.tools.personal_data import shown
 
 # So many of the newest orders say which currency the store sells in.
@@ -136,11 +137,9 @@ IMPORT_ORDER = ToolSpec(
         "of customer_id or customer. The same external_order_id again makes no second order: "
         "`already_existed`. link_order connects an order that is already here."
     ),
-    effect=Effect.CHANGES,
     arguments=ImportOrderArguments,
     answer=ImportedOrder,
     run=import_order,
-    needs=lambda store: store.imports,
     additive=True,
     choices=lambda _: {},
 )

@@ -8,7 +8,7 @@ from order_skills.refunds.intents import Intent, Request, State
 from order_skills.refunds.rules import Decision
 from order_skills.tools import approval, arguments
 from order_skills.tools.arguments import Arguments, RefundId
-from order_skills.tools.declare import Effect, Offer, ToolCall, ToolSpec
+from order_skills.tools.declare import Offer, ToolCall, ToolSpec
 from order_skills.tools.refund_answers import RefundAnswer, answer
 from order_skills.tools.refund_arguments import (
     CheckLineRefundArguments,
@@ -196,12 +196,10 @@ CHECK_REFUND = ToolSpec(
         "what is left, earlier refunds, whether a person must approve. With neither amount_minor "
         "nor item_ids: all that is left. refund_order makes the refund."
     ),
-    effect=Effect.READS,
     arguments=CheckRefundArguments,
     answer=CheckRefundAnswer,
     run=check_refund,
     rest={"earlier_refunds": "remaining_minor counts them all"},
-    needs=lambda store: store.refunds,
     of_lines=Offer(
         "Say what the refund of one whole line (item_ids with its item_id), or of the whole order "
         "(without item_ids), would be and what stands against it, without making one: the amount, "
@@ -220,11 +218,9 @@ REFUND_ORDER = ToolSpec(
     name="refund_order",
     title="Refund an order",
     description="Refund an order: exactly one of amount_minor, item_ids or full. " + _FACTS,
-    effect=Effect.MOVES_MONEY,
     arguments=RefundOrderArguments,
     answer=RefundAnswer,
     run=refund_order,
-    needs=lambda store: store.refunds,
     of_lines=Offer(
         "Refund one whole line of an order (item_ids with its item_id) or the whole order (full), "
         "never an amount; one call for each line. " + _FACTS,
@@ -238,9 +234,7 @@ GET_REFUND = ToolSpec(
         "Say how a refund or cancellation made here stands now, by the refund_id that the call "
         "gave, an rr_… id."
     ),
-    effect=Effect.READS,
     arguments=GetRefundArguments,
     answer=RefundAnswer,
     run=get_refund,
-    needs=lambda store: store.moves_money,
 )

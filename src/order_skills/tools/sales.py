@@ -5,11 +5,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from order_skills.stores.base import RecordDraft, RecordItem
+from order_skills.stores.drafts import RecordDraft, RecordItem
 from order_skills.tools import arguments
 from order_skills.tools.arguments import AnyId, Arguments, Label, Note, Pieces, PriceMinor, Yes
 from order_skills.tools.changes import ChangedOrder
-from order_skills.tools.declare import Effect, ToolCall, ToolSpec
+from order_skills.tools.declare import ToolCall, ToolSpec
 from order_skills.tools.personal_data import shown
 
 
@@ -81,11 +81,9 @@ RECORD_ORDER = ToolSpec(
         "undone here. Each call records another sale: when an answer was lost, look with "
         "list_orders before calling again."
     ),
-    effect=Effect.CHANGES,
     arguments=RecordOrderArguments,
     answer=RecordedOrder,
     run=record_order,
-    needs=lambda store: store.records,
     repeatable=False,
     additive=True,
 )

@@ -14,7 +14,7 @@ from order_skills.playbooks import daily_check, wrong_size
 from order_skills.refunds.intents import Intent, Request
 from order_skills.tools import arguments, daily, in_flight
 from order_skills.tools.arguments import Arguments, Instant, ItemId, OrderId
-from order_skills.tools.declare import Effect, ToolCall, ToolSpec
+from order_skills.tools.declare import ToolCall, ToolSpec
 from order_skills.tools.items import items_of
 
 # The most refunds, and the most orders, that one report names.
@@ -193,11 +193,9 @@ WRONG_SIZE_PLAYBOOK = ToolSpec(
         "difference, what a refund would be, the steps, open questions and a draft reply to the "
         "customer. It changes nothing; refund_order makes the refund."
     ),
-    effect=Effect.READS,
     arguments=WrongSizeArguments,
     answer=WrongSizeAnswer,
     run=wrong_size_playbook,
-    needs=lambda store: store.variants,
 )
 ORDER_REPORT = ToolSpec(
     name="order_report",
@@ -207,7 +205,6 @@ ORDER_REPORT = ToolSpec(
         "what needs a person; of a period up to now, also older open orders that wait too long. "
         "Use list_orders to find particular orders."
     ),
-    effect=Effect.READS,
     arguments=OrderReportArguments,
     answer=OrderReportAnswer,
     run=order_report,

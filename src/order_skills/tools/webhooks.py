@@ -12,11 +12,11 @@ from pydantic import Field
 from order_skills import text
 from order_skills.answers import Answer
 from order_skills.errors import Code, Happened, Refusal, StoreError, invalid
-from order_skills.settings import Settings, StoreSettings
+from order_skills.settings import StoreSettings
 from order_skills.stores.base import Webhook
 from order_skills.tools import arguments, webhook_consent
 from order_skills.tools.arguments import AnyId, Arguments
-from order_skills.tools.declare import Effect, ToolCall, ToolSpec
+from order_skills.tools.declare import ToolCall, ToolSpec
 from order_skills.tools.webhook_consent import Question
 from order_skills.webhooks import endpoints, registering
 from order_skills.webhooks.endpoints import BadAddress, Endpoint
@@ -221,11 +221,6 @@ def _told(call: ToolCall, error: StoreError, what: str) -> StoreError:
     return StoreError(error.code, message, step, happened=error.happened, status=error.status)
 
 
-def _allowed(settings: Settings) -> bool:
-    """Whether the owner named hosts for a store whose webhooks are managed here."""
-    return any(s.webhook_hosts and endpoints.words(s.platform) for s in settings.stores)
-
-
 LIST_WEBHOOKS = ToolSpec(
     name="list_webhooks",
     title="List webhooks",
@@ -233,13 +228,10 @@ LIST_WEBHOOKS = ToolSpec(
         "List where the store sends its events, and the hosts at which the owner allows more. "
         "recent_events lists what arrived."
     ),
-    effect=Effect.READS,
     arguments=ListWebhooksArguments,
     answer=ListWebhooksAnswer,
     run=list_webhooks,
     rest={"webhooks": "the person sees all with `order-skills webhooks list`"},
-    needs=lambda store: store.webhooks,
-    wanted=_allowed,
 )
 CREATE_WEBHOOK = ToolSpec(
     name="create_webhook",
@@ -248,12 +240,9 @@ CREATE_WEBHOOK = ToolSpec(
         "Have the store send events, with orders' ids, totals and items, to an address. A person "
         "approves it first; you cannot. What is there already is not made twice."
     ),
-    effect=Effect.CHANGES,
     arguments=CreateWebhookArguments,
     answer=WebhookChangeAnswer,
     run=create_webhook,
-    needs=lambda store: store.webhooks,
-    wanted=_allowed,
     choices=lambda store: {"events": endpoints.words(store.platform)},
 )
 DELETE_WEBHOOK = ToolSpec(
@@ -262,10 +251,7 @@ DELETE_WEBHOOK = ToolSpec(
     description=(
         "Stop the events to a webhook of list_webhooks. A person approves it first; you cannot."
     ),
-    effect=Effect.CHANGES,
     arguments=DeleteWebhookArguments,
     answer=WebhookChangeAnswer,
     run=delete_webhook,
-    needs=lambda store: store.webhooks,
-    wanted=_allowed,
 )

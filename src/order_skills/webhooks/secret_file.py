@@ -17,6 +17,7 @@ from pathlib import Path
 from order_skills import strict_json
 from order_skills.errors import Code, Refusal
 from order_skills.settings_file import not_private, read_small_file
+from order_skills.settings_home import secret_file
 from order_skills.settings_values import BadValue, Secret, webhook_secrets
 
 # Of chance, in bytes: 43 characters behind the prefix by which logs and scanners know a secret.
@@ -66,8 +67,7 @@ class SecretFile:
     def __init__(self, home: Path, store: str, *, patience: float = PATIENCE_SECONDS) -> None:
         self._home = home
         self._patience = patience
-        # A store's name can stand in a file's name; settings have made sure of it.
-        self._path = home / f"webhook-secrets-{store}.json"
+        self._path = secret_file(home, store)
 
     def is_there(self) -> bool:
         """Whether a secret was ever kept here."""
