@@ -1,5 +1,6 @@
 """Which adapter a store gets, what is loaded for it, and the embedded stores of a sandbox."""
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from order_skills import settings
 from order_skills.sandbox import Sandbox
 from order_skills.sandbox.http_server import running
 from order_skills.stores.base import Query
-from order_skills.workspace import open_workspace
+from order_skills.workspace import SETTLE_AFTER_SECONDS, open_workspace
 from support import SOURCE, environment, spawned
 
 KEYS = {
@@ -46,7 +47,7 @@ def test_no_adapter_is_loaded_but_that_of_the_configured_platform(
     code = f"""
 import sys
 from order_skills import settings
-from order_skills.workspace import open_workspace
+from order_skills.workspace import SETTLE_AFTER_SECONDS, open_workspace
 open_workspace(settings.load({{"ORDER_SKILLS_HOME": {str(home)!r}, **{KEYS[platform]!r}}}))
 stores = [f"order_skills.stores.{{name}}" for name in {tuple(KEYS)!r}]
 print(*(name for name in stores if name in sys.modules))
@@ -129,6 +130,15 @@ async def test_a_link_of_an_embedded_store_leads_to_a_name_that_can_be_no_addres
     finally:
         await workspace.aclose()
     assert link.url.startswith("https://sandbox.invalid/")
+
+
+async def test_a_workspace_that_is_closed_begins_no_settling(home: Path) -> None:
+    workspace = open_workspace(settings.load({"ORDER_SKILLS_HOME": str(home)}, sandbox=True))
+    await workspace.aclose()
+    # A last call can be answered while a process that was told to end flushes what it measured.
+    workspace.settle_soon()
+    await asyncio.sleep(2 * SETTLE_AFTER_SECONDS)
+    assert "desk" not in vars(workspace)
 
 
 async def served(home: Path, *arguments: str, **variables: str) -> dict[str, list[str] | None]:

@@ -58,6 +58,7 @@ class Workspace:
         self.scopes = scopes
         self._whole = whole
         self._settling: asyncio.TimerHandle | None = None
+        self._ends = False
 
     def limited_to(self, names: Collection[str], scopes: frozenset[Scope]) -> "Workspace":
         """The part with these stores and rights alone: in it, there is nothing else.
@@ -86,10 +87,10 @@ class Workspace:
         return self._make_desk()
 
     def settle_soon(self) -> None:
-        """Begin, in a moment, to settle what an earlier process left; once."""
+        """Begin, in a moment, to settle what an earlier process left; once, and not at the end."""
         if self._whole is not None:
             self._whole.settle_soon()
-        elif self._settling is None:
+        elif self._settling is None and not self._ends:
             loop = asyncio.get_running_loop()
             self._settling = loop.call_later(SETTLE_AFTER_SECONDS, self._settle)
 
@@ -107,6 +108,7 @@ class Workspace:
 
     async def aclose(self) -> None:
         """Let sends in flight end, for a bounded time, and close what was opened."""
+        self._ends = True
         if self._settling is not None:
             self._settling.cancel()
         if "mailroom" in vars(self):
