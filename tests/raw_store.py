@@ -16,6 +16,7 @@ import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Self
 
 import pytest
@@ -30,8 +31,33 @@ KEY_HEADER = "x-api-key"
 BODY_CANARY = "canary-body-9d41"
 BODY = f'{{"said":"{BODY_CANARY} {KEY}"}}'.encode()
 
+# Made for tests alone: nobody has reason to trust it, which is the point.
+_CERTIFICATE = """
+MIIBmzCCAUGgAwIBAgIUeIVWEJXxVwhzA96a+agVI4tHSNUwCgYIKoZIzj0EAwIwFDESMBAGA1UEAwwJbG9jYWxob3N0MCAX
+DTI2MTEyMTIxMTUzOVoYDzIxMjYxMDI4MjExNTM5WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAAQpDUki54nOsoOOsanagIRXimS2zAMrhoJVquz1G3HTJbfGJb5vL/ufoJflc4g17sn/aYUBVz6xv7pW6LD0PtSF
+o28wbTAdBgNVHQ4EFgQUR6eWDe3NXUtX8ijp8uMYAwmsGJUwHwYDVR0jBBgwFoAUR6eWDe3NXUtX8ijp8uMYAwmsGJUwDwYD
+VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARhwR/AAABgglsb2NhbGhvc3QwCgYIKoZIzj0EAwIDSAAwRQIgc4wET2E2bYF736v7
+d9c+kUQfZKNRYGlkTcIIty7flPECIQDBx0CIyHnK21wNYRl+hgu40kEgHIY2Yed0dkIk+Lv1Kw==
+"""
+_CERTIFICATE_KEY = """
+MHcCAQEEIEDZkgrA5h/aS6dByik8jROQcisMkiV7i1ObxyPisLyboAoGCCqGSM49AwEHoUQDQgAEKQ1JIueJzrKDjrGp2oCE
+V4pktswDK4aCVars9Rtx0yW3xiW+by/7n6CX5XOINe7J/2mFAVc+sb+6Vuiw9D7UhQ==
+"""
+
 GET = Call("GET", "/orders/{o}", {"o": "ord_1"})
 POST = Call("POST", "/orders/{o}/refund", {"o": "ord_1"}, body={"amountInCents": 500})
+
+
+def self_signed(folder: Path) -> ssl.SSLContext:
+    """What a server shows that is nobody in particular; its file is made in this folder."""
+    pem = folder / "store.pem"
+    for kind, text in {"EC PRIVATE KEY": _CERTIFICATE_KEY, "CERTIFICATE": _CERTIFICATE}.items():
+        with pem.open("a") as file:
+            print(f"-----BEGIN {kind}-----{text}-----END {kind}-----", file=file)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(pem)
+    return tls
 
 
 @dataclass

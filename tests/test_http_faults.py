@@ -26,6 +26,7 @@ from raw_store import (
     calling,
     failed,
     says,
+    self_signed,
 )
 
 # Longer than what the system buffers, so that a reset meets a half-sent body.
@@ -216,30 +217,11 @@ async def test_a_connection_that_never_opens_proves_that_nothing_was_sent():
     assert (error.code, error.happened) == (UNAVAILABLE, NO)
 
 
-# Made for this test alone: nobody has reason to trust it, which is the point.
-CERTIFICATE = """
-MIIBmzCCAUGgAwIBAgIUeIVWEJXxVwhzA96a+agVI4tHSNUwCgYIKoZIzj0EAwIwFDESMBAGA1UEAwwJbG9jYWxob3N0MCAX
-DTI2MTEyMTIxMTUzOVoYDzIxMjYxMDI4MjExNTM5WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
-PQMBBwNCAAQpDUki54nOsoOOsanagIRXimS2zAMrhoJVquz1G3HTJbfGJb5vL/ufoJflc4g17sn/aYUBVz6xv7pW6LD0PtSF
-o28wbTAdBgNVHQ4EFgQUR6eWDe3NXUtX8ijp8uMYAwmsGJUwHwYDVR0jBBgwFoAUR6eWDe3NXUtX8ijp8uMYAwmsGJUwDwYD
-VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARhwR/AAABgglsb2NhbGhvc3QwCgYIKoZIzj0EAwIDSAAwRQIgc4wET2E2bYF736v7
-d9c+kUQfZKNRYGlkTcIIty7flPECIQDBx0CIyHnK21wNYRl+hgu40kEgHIY2Yed0dkIk+Lv1Kw==
-"""
-CERTIFICATE_KEY = """
-MHcCAQEEIEDZkgrA5h/aS6dByik8jROQcisMkiV7i1ObxyPisLyboAoGCCqGSM49AwEHoUQDQgAEKQ1JIueJzrKDjrGp2oCE
-V4pktswDK4aCVars9Rtx0yW3xiW+by/7n6CX5XOINe7J/2mFAVc+sb+6Vuiw9D7UhQ==
-"""
-
-
 @pytest.mark.parametrize("certificate", ["self-signed", "none"])
 async def test_a_store_that_cannot_prove_its_name_is_told_nothing(certificate, tmp_path):
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     if certificate == "self-signed":
-        pem = tmp_path / "store.pem"
-        for kind, text in {"EC PRIVATE KEY": CERTIFICATE_KEY, "CERTIFICATE": CERTIFICATE}.items():
-            with pem.open("a") as file:
-                print(f"-----BEGIN {kind}-----{text}-----END {kind}-----", file=file)
-        tls.load_cert_chain(pem)
+        tls = self_signed(tmp_path)
     async with RawStore(answer(200), tls=tls) as store, calling(store.url) as caller:
         assert store.url.startswith("https://")
         error = await failed(caller.client.write(POST))

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -21,6 +22,7 @@ from order_skills.signin.keys import (
     KeysUnavailable,
 )
 from order_skills.signin.verifier import Verifier
+from raw_store import RawStore, answer, self_signed
 
 Verifiers = Callable[..., Verifier]
 
@@ -175,6 +177,17 @@ async def test_nobody_listens_there(issuer: Issuer, steady: Clock, address_of_no
     keys = IssuerKeys(address_of_nobody, ["RS256"], steady)
     with pytest.raises(KeysUnavailable):
         await keys.get("k1", "RS256")
+
+
+async def test_an_issuer_whose_certificate_is_nobodys_is_told_apart_from_one_that_is_away(
+    steady: Clock, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with RawStore(answer(200), tls=self_signed(tmp_path)) as nobody:
+        keys = IssuerKeys(f"{nobody.url}/keys", ["RS256"], steady)
+        with pytest.raises(KeysUnavailable):
+            await keys.get("k1", "RS256")
+    assert "its certificate is not trusted" in caplog.text
+    assert nobody.requests == []
 
 
 async def test_an_issuer_that_hangs_is_given_up(issuer: Issuer, steady: Clock) -> None:

@@ -21,6 +21,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from order_skills import __version__, strict_json
+from order_skills.http_client import is_distrusted
 
 logger = logging.getLogger(__name__)
 
@@ -141,7 +142,9 @@ class IssuerKeys:
             except (_BadAnswer, strict_json.BadJson) as bad:
                 return str(bad)
             # A hostile redirect makes the library fail outside of its own errors.
-            except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError):
+            except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
+                if is_distrusted(error):
+                    return "its certificate is not trusted on this machine"
                 return "it could not be reached"
             self._read_at = self._clock()
             if not self._keys:
