@@ -27,7 +27,7 @@ from order_skills.settings_http import HttpSettings
 from order_skills.signin.bodies import MAX_BODY_BYTES
 from order_skills.signin.challenges import metadata_path
 from order_skills.signin.gate import Gate
-from order_skills.tools.catalogue import SCOPES
+from order_skills.tools import catalogue
 from order_skills.views import Views
 from order_skills.webhooks.receiver import Receiver
 from order_skills.workspace import Workspace
@@ -57,12 +57,13 @@ class Service:
     ) -> None:
         # What it says of a refused Host or Origin is whatever a stranger sent.
         logging.getLogger(transport_security.__name__).setLevel(logging.CRITICAL)
+        catalogue.load()
         http = workspace.settings.http
         self._workspace = workspace
         self._ending = False
         self._readiness = Readiness(workspace.desk.ledger)
         self._views = Views(workspace, serving, self._view)
-        self._gate = Gate(self._views.serve, http, SCOPES, self._views.sees)
+        self._gate = Gate(self._views.serve, http, catalogue.SCOPES, self._views.sees)
         self._security = _security(http)
         front: ASGIApp = self._gate if http.signs_in else _not_through_a_proxy(self._gate)
         routes: list[BaseRoute] = [

@@ -93,6 +93,11 @@ def test_a_call_loads_its_own_tool_and_a_list_those_that_the_stores_can_serve(ho
     assert _families(home, lists) == {"listing", "reading", "refunds", "downloads", "support"}
 
 
+def test_a_service_has_loaded_every_tool_before_somebody_exchanges_its_files(home: Path) -> None:
+    service = "from order_skills.streamable_http import Service\nService(server.workspace, None)"
+    assert _families(home, service) == {entry.family for entry in CATALOGUE}
+
+
 def test_a_server_is_started_without_a_parser_and_collects_garbage_when_it_serves(
     home: Path,
 ) -> None:

@@ -225,19 +225,22 @@ class Gate:
         if self._verifier is not None:
             left = self._verifier.seconds_left(scope["user"].access_token)
             life.deadline = anyio.current_time() + left
-        began = False
+        began = ended = False
 
         async def told(message: Message) -> None:
-            nonlocal began
-            began = began or message["type"] == "http.response.start"
+            nonlocal began, ended
+            began = True
+            ended = message["type"] == "http.response.body" and not message.get("more_body", False)
             await send(message)
 
         with life:
             await self._inner(principal, scope, receive, told)
-        if life.cancelled_caught and began:
+        if ended or not life.cancelled_caught:
+            return
+        if began:
             # An end in order, for the client and for the server's log.
             await send({"type": "http.response.body", "body": b"", "more_body": False})
-        elif life.cancelled_caught:
+        else:
             await _ended()(scope, receive, send)
 
     def _count(self, status: int) -> None:

@@ -84,3 +84,9 @@ def listed(
         and entry.wanted(settings)
         and SCOPES[entry.name] in scopes
     )
+
+
+def load() -> None:
+    """Load every tool that there is: for a service, whose files may be exchanged while it runs."""
+    for entry in CATALOGUE:
+        entry.spec()
