@@ -3,10 +3,10 @@
     python -m tests.benchmarks.team [--write references/performance.md] [--seconds 1.5]
 
 Beside a bare MCPServer that forwards the same calls to the same kind of store, and beside the same
-one with the HTTP client that we use, which most such servers are not written with. Replicas are
-processes behind the simplest of balancers: the clients are divided among them. Ours share a
-ledger in PostgreSQL. Clients, servers, store and database run on this one machine, so two
-replicas show what sharing costs and not what a second machine brings. Under five minutes.
+one with the HTTP client that we use. Replicas are processes behind the simplest of balancers: the
+clients are divided among them. Ours share a ledger in PostgreSQL. Clients, servers, store and
+database run on this one machine, so two replicas show what sharing costs and not what a second
+machine brings. Under five minutes.
 """
 
 import argparse

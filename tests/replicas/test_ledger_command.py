@@ -113,7 +113,7 @@ def test_migrate_moves_the_refunds_of_the_home(
     dsn = {"ORDER_SKILLS_LEDGER": postgres.name}
     moved = run("ledger", "migrate", **dsn)
     assert moved.returncode == 0, moved.stderr
-    assert moved.stdout.startswith("1 refunds with 3 events and 0 webhook events are in PostgreSQL")
+    assert moved.stdout.startswith("1 refund with 3 events and 0 webhook events are in PostgreSQL")
     with closing(PostgresLedger(postgres.name)) as ledger:
         assert ledger.get(made.refund_id) == made
     again = run("ledger", "migrate", **dsn)

@@ -89,8 +89,13 @@ def _migrate(found: settings.Settings, source: Path | None) -> int:
     how = "were moved before" if moved.before else "are in PostgreSQL now, each row compared"
     rows = moved.rows
     terminal.tell(
-        f"{rows['refund_intent']} refunds with {rows['refund_event']} events and "
-        f"{rows['webhook_event']} webhook events {how}. {path} takes nothing any more; keep it as "
-        "a backup, and let every process name the PostgreSQL in ORDER_SKILLS_LEDGER."
+        f"{_counted(rows['refund_intent'], 'refund')} with "
+        f"{_counted(rows['refund_event'], 'event')} and "
+        f"{_counted(rows['webhook_event'], 'webhook event')} {how}. "
+        f"{path} takes nothing any more; keep it as a backup, and let every process name the PostgreSQL in ORDER_SKILLS_LEDGER."
     )
     return 0
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -2,8 +2,8 @@
 
     STORE_URL=… STORE_KEY=… python -m tests.benchmarks.peers.bare_forwarder [--port N]
 
-Over stdio, or over Streamable HTTP on this port of loopback. Its HTTP client is httpx, which most
-such servers are written with; or httpx2, where STORE_CLIENT says so.
+Over stdio, or over Streamable HTTP on this port of loopback. Its HTTP client is httpx,
+or httpx2 where STORE_CLIENT says so.
 """
 
 import argparse
