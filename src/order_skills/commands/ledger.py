@@ -92,7 +92,8 @@ def _migrate(found: settings.Settings, source: Path | None) -> int:
         f"{_counted(rows['refund_intent'], 'refund')} with "
         f"{_counted(rows['refund_event'], 'event')} and "
         f"{_counted(rows['webhook_event'], 'webhook event')} {how}. "
-        f"{path} takes nothing any more; keep it as a backup, and let every process name the PostgreSQL in ORDER_SKILLS_LEDGER."
+        f"{path} takes nothing any more; keep it as a backup, and let every process name "
+        "the PostgreSQL in ORDER_SKILLS_LEDGER."
     )
     return 0
 
