@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 # How long the kernel keeps trying to deliver what was written; see `bounded_transport`.
 SILENT_PEER_MILLISECONDS = 20_000
+# Causes can lead round in a circle; the library puts fewer around one of TLS.
+_MOST_CAUSES = 16
 
 
 def bounded_transport(trust_env: bool, tls: "ssl.SSLContext") -> "httpx2.AsyncBaseTransport | None":
@@ -35,9 +37,11 @@ def is_distrusted(error: BaseException) -> bool:
     import ssl
 
     cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
+    for _ in range(_MOST_CAUSES):
+        if cause is None or isinstance(cause, ssl.SSLCertVerificationError):
+            break
         cause = cause.__cause__ or cause.__context__
-    return cause is not None
+    return isinstance(cause, ssl.SSLCertVerificationError)
 
 
 async def forget_location(response: "httpx2.Response") -> None:

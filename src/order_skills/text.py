@@ -72,6 +72,11 @@ def _few_marks(text: str) -> str:
     return "".join(kept)
 
 
+def counted(count: int, what: str) -> str:
+    """So many of them, as it is said: `1 refund`, `2 refunds`."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
 def mask_email(value: str) -> str:
     """`j***@example.com`: enough to recognise a customer, not to write to one."""
     local, at, domain = value.rpartition("@")

@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 from typing import Literal
 
+from order_skills import text
 from order_skills.errors import Code, StoreError
 from order_skills.settings_file import not_private
 from order_skills.settings_stores import StoreSettings
@@ -82,7 +83,7 @@ def webhooks(home: Path, store: StoreSettings) -> tuple[Literal["ok", "fail", "n
         return "fail", problem
     count = len(store.webhook_secrets) + len(file.read())
     if count:
-        return "ok", f"{count} secret{'s' if count > 1 else ''} can sign its events"
+        return "ok", f"{text.counted(count, 'secret')} can sign its events"
     if not store.webhook_hosts and not file.is_there():
         return None
     return "note", "no secret signs its events yet, so none is taken; see order-skills webhooks"

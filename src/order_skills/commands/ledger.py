@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from order_skills import settings
+from order_skills import settings, text
 from order_skills.commands import terminal
 from order_skills.errors import ConfigurationError
 from order_skills.refunds.ledger import LedgerError
@@ -56,8 +56,8 @@ def _check(found: settings.Settings) -> int:
         terminal.tell(f"There is no ledger at {found.ledger} yet; it is made when it is needed.")
         return 0
     whole = True
-    for word, subject, text in ledger_report.lines(found):
-        terminal.tell(f"{word:<4}  {subject}: {text}")
+    for word, subject, told in ledger_report.lines(found):
+        terminal.tell(f"{word:<4}  {subject}: {told}")
         whole = whole and word != "fail"
     return 0 if whole else 1
 
@@ -89,14 +89,10 @@ def _migrate(found: settings.Settings, source: Path | None) -> int:
     how = "were moved before" if moved.before else "are in PostgreSQL now, each row compared"
     rows = moved.rows
     terminal.tell(
-        f"{_counted(rows['refund_intent'], 'refund')} with "
-        f"{_counted(rows['refund_event'], 'event')} and "
-        f"{_counted(rows['webhook_event'], 'webhook event')} {how}. "
+        f"{text.counted(rows['refund_intent'], 'refund')} with "
+        f"{text.counted(rows['refund_event'], 'event')} and "
+        f"{text.counted(rows['webhook_event'], 'webhook event')} {how}. "
         f"{path} takes nothing any more; keep it as a backup, and let every process name "
         "the PostgreSQL in ORDER_SKILLS_LEDGER."
     )
     return 0
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"

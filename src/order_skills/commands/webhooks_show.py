@@ -4,7 +4,7 @@ import asyncio
 import sys
 from collections.abc import Sequence
 
-from order_skills import settings
+from order_skills import settings, text
 from order_skills.commands import terminal
 from order_skills.commands.webhooks_change import present
 from order_skills.errors import AgentError, ConfigurationError
@@ -25,7 +25,7 @@ def list_all(found: settings.Settings, stores: Sequence[StoreSettings]) -> int:
         title, kept = PLATFORMS[store.platform].title, "secrets are unreadable"
         try:
             count = len(SecretFile(found.home, store.name).read()) + len(store.webhook_secrets)
-            kept = f"{count} secret{'' if count == 1 else 's'} for the receiver"
+            kept = f"{text.counted(count, 'secret')} for the receiver"
         except AgentError as error:
             failed = True
             terminal.say(terminal.sentence(error.message))
@@ -38,7 +38,7 @@ def list_all(found: settings.Settings, stores: Sequence[StoreSettings]) -> int:
             failed = True
             terminal.say(f"{store.name}: {terminal.sentence(error.message)}")
             continue
-        many = f"{len(webhooks)} webhook{'' if len(webhooks) == 1 else 's'}"
+        many = text.counted(len(webhooks), "webhook")
         terminal.tell(f"{store.name}: {many} at {title}; {kept}")
         for webhook in webhooks:
             problem = endpoints.not_ours(webhook.url, store.webhook_hosts)
@@ -110,7 +110,7 @@ def drop_old_secrets(found: settings.Settings, store: StoreSettings) -> int:
         AgentError: the file cannot be used.
     """
     gone = SecretFile(found.home, store.name).drop_old()
-    terminal.tell(f"Forgot {gone} older secret{'' if gone == 1 else 's'} of {store.name}.")
+    terminal.tell(f"Forgot {text.counted(gone, 'older secret')} of {store.name}.")
     if store.webhook_secrets:
         terminal.say(
             "those in webhook_secrets of the settings still count until they are removed there"

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from order_skills import text
 from order_skills.errors import Code
 from order_skills.orders import Item, Order, StoreRefund
 from order_skills.refunds.case import Case
@@ -159,6 +160,6 @@ def fits(case: Case, amount: int, remaining: int | None) -> None:
     case.block(
         Code.EXCEEDS_REMAINING,
         f"asked {case.shown(amount)}, {case.shown(remaining)} is left of order "
-        f"{case.order.order_id} ({earlier} earlier refund{'' if earlier == 1 else 's'})",
+        f"{case.order.order_id} ({text.counted(earlier, 'earlier refund')})",
         f"{case.check} shows what is possible",
     )

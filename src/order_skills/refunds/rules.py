@@ -7,6 +7,7 @@ lifted by an approval. What needs a person is listed with its reason beside them
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from order_skills import text
 from order_skills.errors import Code
 from order_skills.orders import Order
 from order_skills.refunds import amounts, cancellation, person, whole_lines
@@ -225,11 +226,7 @@ def _limits(case: Case, amount: int, limits: Limits, spent: Spent) -> None:
     found = over_limit(amount, limits, spent)
     if found is not None:
         name, allowed = found
-        limit = (
-            f"{allowed} refund{'' if allowed == 1 else 's'}"
-            if name.endswith("COUNT")
-            else case.shown(allowed)
-        )
+        limit = text.counted(allowed, "refund") if name.endswith("COUNT") else case.shown(allowed)
         case.block(
             Code.OVER_LIMIT,
             f"the owner's limit {name} is {limit}, and {case.shown(amount)} would pass it",

@@ -36,7 +36,8 @@ class Menu:
     ) -> None:
         self._needs = needs
         # With one store no call needs its name.
-        self._call = several and re.compile(rf"\b({'|'.join(known)})\((?=(\)?))")
+        calls = rf"\b({'|'.join(known)})\((?=(\)?))"
+        self._call = re.compile(calls) if several else None
 
     def served_by(self, store: Store) -> list[str]:
         """The listed tools that this store can serve."""
@@ -60,7 +61,7 @@ class Menu:
 
     def sentence(self, said: str, store: Store | None) -> str:
         """Our sentence, each call in it with the store's name where calls need one."""
-        if not self._call or store is None:
+        if self._call is None or store is None:
             return said
         return self._call.sub(
             lambda call: f'{call[1]}(store="{store.name}"{"" if call[2] else ", "}', said
@@ -68,7 +69,7 @@ class Menu:
 
     def answer(self, fields: Mapping[str, Any], store: Store | None) -> dict[str, Any]:
         """An answer, the same done to each sentence of ours in it."""
-        if not self._call or store is None:
+        if self._call is None or store is None:
             return dict(fields)
         return self._walk(fields, store, "")
 
